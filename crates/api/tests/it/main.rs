@@ -1,0 +1,8 @@
+//! Tests of the wire contract through its public interface.
+
+#[cfg(test)]
+mod declarations;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod wire;
