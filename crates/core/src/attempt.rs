@@ -1,0 +1,422 @@
+//! How an attempt ends: a pure step from a state and an input to a state and an effect.
+//!
+//! Every promise about truth is an arm of a match here. Times come in as values; there are no tasks, timers or
+//! channels. Invariants:
+//! - [`Effect::Write`] is given at most once, only before `send_by`, and never after anything has ended.
+//! - Until the driver has asked whether it may still write, nothing was written and nothing heard is evidence.
+//! - A confirmed success needs a fact heard after the write: the lock's word of a remote operation, a change to the
+//!   wanted position from another that the lock had told, or the answer to a read asked after the write.
+//! - What is tagged manual, keypad or automatic, doubtful, remembered or assumed confirms nothing.
+
+use std::time::Duration;
+
+use crate::attempts::{Failure, FailureKind, Outcome};
+use crate::events::Method;
+use crate::locks::{Bolt, Traits, Unavailable};
+use crate::memory::{Cause, Fact, Known, What};
+use crate::ports::{Answer, NotWritten, Refused, Said};
+use crate::time::Moment;
+
+/// What does not change while an attempt lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The wanted position.
+    pub wanted: Bolt,
+    /// When the attempt must have ended.
+    pub deadline: Moment,
+    /// How the lock and its hub behave.
+    pub traits: Traits,
+}
+
+impl Terms {
+    /// The last instant at which the command may be written: the deadline less the driver's margin.
+    #[must_use]
+    pub fn send_by(&self) -> Moment {
+        self.deadline.before(self.traits.margin)
+    }
+}
+
+/// Where an attempt stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Accepted, nothing written.
+    Waiting,
+    /// Given to the driver, which has not yet asked whether it may still write.
+    Handed,
+    /// Handed to the hub.
+    Written(Written),
+    /// Ended. Nothing happens any more.
+    Ended,
+}
+
+/// What is known of a command that was handed to the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    at: Moment,
+    before: Known,
+    acknowledged: Acknowledged,
+    moved_by_other: bool,
+    read_due: Option<Moment>,
+    reads_left: u8,
+    read_old: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acknowledged {
+    NotHeard,
+    Yes,
+    No,
+}
+
+/// What can happen to an attempt.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The lock's turn came to this attempt and its hub can be written to.
+    TurnCame,
+    /// The driver asked whether it may still write, was told so, and writes.
+    Wrote {
+        /// When it asked.
+        at: Moment,
+        /// What the lock had told before.
+        known: Known,
+    },
+    /// The lock cannot be written to, and that is known.
+    Unavailable(Unavailable),
+    /// The driver did not write the command.
+    NotWritten(NotWritten),
+    /// The hub said something of the command.
+    Answered(Answer),
+    /// The lock told something.
+    Fact(Fact),
+    /// A read got no answer, or could not be asked.
+    ReadFailed,
+    /// The hub session was lost.
+    LinkLost,
+    /// The hub session is back.
+    LinkBack,
+    /// Time passed.
+    Tick,
+}
+
+/// What must be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    Nothing,
+    /// Write the command, now.
+    Write,
+    /// Ask the lock for its state.
+    Ask,
+    /// The attempt has ended.
+    Finish(Outcome),
+}
+
+/// Reads that one attempt may cost a battery: one in doubt, one when the movement should be over.
+const READS: u8 = 2;
+
+/// How long before the deadline a last read is asked, so that its answer can still count.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+
+/// The step.
+#[must_use]
+pub fn step(terms: &Terms, state: State, input: &Input, now: Moment) -> (State, Effect) {
+    match state {
+        State::Ended => (State::Ended, Effect::Nothing),
+        State::Waiting => waiting(terms, input, now),
+        State::Handed => handed(terms, input, now),
+        State::Written(written) => written.step(terms, input, now),
+    }
+}
+
+/// When the attempt wants a [`Input::Tick`].
+#[must_use]
+pub fn wake_at(terms: &Terms, state: &State) -> Option<Moment> {
+    match state {
+        State::Waiting | State::Handed => Some(terms.send_by()),
+        State::Written(written) => Some(written.wake_at(terms)),
+        State::Ended => None,
+    }
+}
+
+fn waiting(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
+    if now.reached(terms.send_by()) {
+        return fail(FailureKind::Expired);
+    }
+    match input {
+        Input::TurnCame => (State::Handed, Effect::Write),
+        Input::Unavailable(unavailable) => fail((*unavailable).into()),
+        _ => (State::Waiting, Effect::Nothing),
+    }
+}
+
+/// Nothing has left this process yet, and nothing that is heard can be the command's doing.
+fn handed(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
+    match input {
+        Input::Wrote { at, known } => (State::Written(Written::new(terms, *known, *at)), Effect::Nothing),
+        Input::NotWritten(why) => finish(Outcome::Failure(not_written(why))),
+        _ if now.reached(terms.send_by()) => fail(FailureKind::Expired),
+        Input::Unavailable(unavailable) => fail((*unavailable).into()),
+        Input::LinkLost => fail(FailureKind::HubDisconnected),
+        _ => (State::Handed, Effect::Nothing),
+    }
+}
+
+fn fail(kind: FailureKind) -> (State, Effect) {
+    finish(Outcome::Failure(kind.into()))
+}
+
+fn finish(outcome: Outcome) -> (State, Effect) {
+    (State::Ended, Effect::Finish(outcome))
+}
+
+const fn success(confirmed: bool) -> Outcome {
+    Outcome::Success { confirmed }
+}
+
+fn failure(kind: FailureKind) -> Effect {
+    Effect::Finish(Outcome::Failure(kind.into()))
+}
+
+impl Written {
+    fn new(terms: &Terms, known: Known, at: Moment) -> Self {
+        let traits = &terms.traits;
+        let wait = if known == Known::At(terms.wanted) { traits.settle_unchanged } else { traits.settle };
+        Self {
+            at,
+            before: known,
+            acknowledged: Acknowledged::NotHeard,
+            moved_by_other: false,
+            read_due: (traits.reports && traits.readable).then(|| at.after(wait).steadily()),
+            reads_left: READS,
+            read_old: false,
+        }
+    }
+
+    /// When the command was handed to the hub.
+    #[must_use]
+    pub const fn at(&self) -> Moment {
+        self.at
+    }
+
+    fn wake_at(&self, terms: &Terms) -> Moment {
+        self.read_due.into_iter().chain(self.unconfirmable_at(terms)).fold(terms.deadline, Moment::or_earlier)
+    }
+
+    /// When a movement that the command caused must be over.
+    fn settled(&self, terms: &Terms) -> Moment {
+        self.at.after(terms.traits.settle).steadily()
+    }
+
+    /// When an accepted command may end as an unconfirmed success: the lock already was where it should be, and its
+    /// hub offers no read.
+    fn unconfirmable_at(&self, terms: &Terms) -> Option<Moment> {
+        let already_there = self.before == Known::At(terms.wanted);
+        (already_there && !terms.traits.readable && self.acknowledged == Acknowledged::Yes)
+            .then(|| self.at.after(terms.traits.settle_unchanged).steadily())
+    }
+
+    fn step(mut self, terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
+        let effect = match input {
+            Input::NotWritten(why) => Effect::Finish(Outcome::Failure(not_written(why))),
+            Input::Answered(answer) => self.answered(terms, answer, now),
+            Input::Fact(fact) => self.heard(terms, fact, now),
+            Input::ReadFailed => self.read_failed(terms, now),
+            Input::LinkLost => self.link_lost(),
+            Input::LinkBack => self.link_back(terms, now),
+            Input::TurnCame | Input::Wrote { .. } | Input::Unavailable(_) | Input::Tick => Effect::Nothing,
+        };
+        let effect = if effect == Effect::Nothing { self.time_passed(terms, now) } else { effect };
+        match effect {
+            Effect::Finish(_) => (State::Ended, effect),
+            _ => (State::Written(self), effect),
+        }
+    }
+
+    fn answered(&mut self, terms: &Terms, answer: &Answer, now: Moment) -> Effect {
+        match answer {
+            Answer::Refused(why) => Effect::Finish(Outcome::Failure(refused(why))),
+            Answer::Accepted if !terms.traits.reports => Effect::Finish(success(false)),
+            Answer::Accepted => {
+                self.acknowledged = Acknowledged::Yes;
+                if std::mem::take(&mut self.read_old) {
+                    // What was read before the lock accepted says nothing about what it does now.
+                    self.plan_read(terms, now.after(terms.traits.settle));
+                }
+                Effect::Nothing
+            }
+            Answer::NotAcknowledged => {
+                self.acknowledged = Acknowledged::No;
+                self.plan_last_read(terms, now);
+                Effect::Nothing
+            }
+        }
+    }
+
+    fn heard(&mut self, terms: &Terms, fact: &Fact, now: Moment) -> Effect {
+        if fact.heard.steady < self.at.steady {
+            return Effect::Nothing;
+        }
+        match fact.what {
+            What::Moved { from, to, cause, doubtful } if to == terms.wanted => {
+                self.arrived(terms, from, cause, doubtful, now)
+            }
+            What::Moved { to, .. } => {
+                self.moved_by_other = false;
+                self.before = Known::At(to);
+                Effect::Nothing
+            }
+            What::Operated { at, cause, doubtful, late_cause } if at == terms.wanted => {
+                self.moved_by_other |= late_cause && cause.method != Method::Remote;
+                self.operated(terms, cause, doubtful, now)
+            }
+            What::Doubt { .. } => self.read_soon(terms, now),
+            What::Read { asked, said, cause, .. } => self.read(terms, asked, said, cause, now),
+            What::Jammed => failure(FailureKind::LockJammed),
+            What::Obstructed => failure(FailureKind::BoltObstructed),
+            What::Unsure => {
+                self.before = Known::Nothing;
+                Effect::Nothing
+            }
+            What::Operated { .. } | What::Recalled { .. } => Effect::Nothing,
+        }
+    }
+
+    /// The bolt is reported to have come to the wanted position.
+    fn arrived(&mut self, terms: &Terms, from: Known, cause: Option<Cause>, doubtful: bool, now: Moment) -> Effect {
+        match cause {
+            _ if doubtful => self.read_soon(terms, now),
+            Some(Cause { method: Method::Remote, .. }) => Effect::Finish(success(true)),
+            Some(_) => {
+                self.moved_by_other = true;
+                Effect::Nothing
+            }
+            None if from == Known::Nothing => self.read_soon(terms, now),
+            None => Effect::Finish(success(true)),
+        }
+    }
+
+    fn operated(&mut self, terms: &Terms, cause: Cause, doubtful: bool, now: Moment) -> Effect {
+        match cause.method {
+            Method::Remote if doubtful => self.read_soon(terms, now),
+            Method::Remote => Effect::Finish(success(true)),
+            _ => Effect::Nothing,
+        }
+    }
+
+    fn read(&mut self, terms: &Terms, asked: Option<Moment>, said: Said, cause: Option<Cause>, now: Moment) -> Effect {
+        if asked.is_none_or(|asked| asked.steady < self.at.steady) {
+            return Effect::Nothing;
+        }
+        let by_other = self.moved_by_other || cause.is_some_and(|cause| cause.method != Method::Remote);
+        match said {
+            Said::At(at) if at == terms.wanted => Effect::Finish(success(!by_other)),
+            Said::At(at) => {
+                self.before = Known::At(at);
+                self.moved_by_other = false;
+                self.read_old_state(terms, now)
+            }
+            Said::Jammed => failure(FailureKind::LockJammed),
+            Said::Obstructed => failure(FailureKind::BoltObstructed),
+            Said::Unsure => self.read_failed(terms, now),
+        }
+    }
+
+    fn read_old_state(&mut self, terms: &Terms, now: Moment) -> Effect {
+        let settled = self.settled(terms);
+        if !now.reached(settled) {
+            // The bolt may still be on its way.
+            self.plan_read(terms, settled);
+            return Effect::Nothing;
+        }
+        match self.acknowledged {
+            Acknowledged::No => failure(FailureKind::OutcomeUnknown),
+            Acknowledged::Yes => failure(FailureKind::NoMovement),
+            Acknowledged::NotHeard => {
+                self.read_old = true;
+                Effect::Nothing
+            }
+        }
+    }
+
+    fn read_failed(&mut self, terms: &Terms, now: Moment) -> Effect {
+        if self.acknowledged == Acknowledged::No {
+            return failure(FailureKind::OutcomeUnknown);
+        }
+        self.plan_read(terms, now.after(terms.traits.settle_unchanged));
+        Effect::Nothing
+    }
+
+    fn link_lost(&mut self) -> Effect {
+        self.read_due = None;
+        Effect::Nothing
+    }
+
+    fn link_back(&mut self, terms: &Terms, now: Moment) -> Effect {
+        if terms.traits.reports {
+            self.plan_read(terms, now);
+        }
+        Effect::Nothing
+    }
+
+    fn plan_read(&mut self, terms: &Terms, due: Moment) {
+        if terms.traits.readable && self.reads_left > 0 {
+            self.read_due = Some(due.steadily());
+        }
+    }
+
+    /// The read that decides: when the movement must be over, but early enough to be answered before the deadline.
+    fn plan_last_read(&mut self, terms: &Terms, now: Moment) {
+        let latest = terms.deadline.before(ANSWER_TIME).steadily();
+        let due = self.settled(terms).or_earlier(latest);
+        self.plan_read(terms, if now.reached(due) { now } else { due });
+    }
+
+    /// In doubt: a read as soon as a short movement could be over.
+    fn read_soon(&mut self, terms: &Terms, now: Moment) -> Effect {
+        let earliest = self.at.after(terms.traits.settle_unchanged).steadily();
+        let due = if now.reached(earliest) { now } else { earliest };
+        if self.read_due.is_none_or(|planned| planned.steady > due.steady) {
+            self.plan_read(terms, due);
+        }
+        Effect::Nothing
+    }
+
+    fn time_passed(&mut self, terms: &Terms, now: Moment) -> Effect {
+        if now.reached(terms.deadline) {
+            return Effect::Finish(self.at_deadline(terms));
+        }
+        if self.unconfirmable_at(terms).is_some_and(|at| now.reached(at)) {
+            return Effect::Finish(success(false));
+        }
+        if self.read_due.is_some_and(|at| now.reached(at)) {
+            self.read_due = None;
+            self.reads_left = self.reads_left.saturating_sub(1);
+            return Effect::Ask;
+        }
+        Effect::Nothing
+    }
+
+    fn at_deadline(&self, terms: &Terms) -> Outcome {
+        if self.unconfirmable_at(terms).is_some() {
+            return success(false);
+        }
+        Outcome::Failure(FailureKind::OutcomeUnknown.into())
+    }
+}
+
+fn not_written(why: &NotWritten) -> Failure {
+    match why {
+        NotWritten::TooLate => FailureKind::Expired.into(),
+        NotWritten::Unavailable(unavailable) => FailureKind::from(*unavailable).into(),
+        NotWritten::Rejected(message) => Failure { kind: FailureKind::CommandRejected, message: message.clone() },
+    }
+}
+
+fn refused(why: &Refused) -> Failure {
+    match why {
+        Refused::Jammed => FailureKind::LockJammed.into(),
+        Refused::Obstructed => FailureKind::BoltObstructed.into(),
+        Refused::PrivacyMode => FailureKind::PrivacyMode.into(),
+        Refused::Other(message) => Failure { kind: FailureKind::CommandRejected, message: message.clone() },
+    }
+}

@@ -1,0 +1,150 @@
+//! Changes: what must become true, each all or nothing. The engine and the API write through these and nothing else.
+
+use jiff::Timestamp;
+
+use crate::accounts::{Account, LinkState};
+use crate::attempts::{Attempt, Outcome};
+use crate::credentials::{ClientSession, Key};
+use crate::devices::{Device, DeviceState};
+use crate::events::Event;
+use crate::ids::{AccountId, AttemptId, ClientSessionId, DeviceId, KeyId, OperatorId, WorkspaceId};
+use crate::workspaces::Workspace;
+
+/// One change. It is committed as a whole or not at all, together with its events.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The first start: an operator, a workspace, its keys, its sandbox account and devices.
+    SetUp(Box<SetUp>),
+    /// An attempt was accepted. With a claim, conflicts (`"idempotency_key"`) if the same key was used before.
+    AcceptAttempt {
+        /// The attempt, pending.
+        attempt: Attempt,
+        /// The idempotency key under which it was asked for.
+        claim: Option<IdempotencyClaim>,
+    },
+    /// An attempt ended: its outcome, the lock's state and the events, in one. Conflicts if the attempt has ended.
+    FinishAttempt {
+        /// The attempt.
+        attempt: AttemptId,
+        /// How it ended.
+        outcome: Outcome,
+        /// When.
+        ended_at: Timestamp,
+        /// The lock's state, where it changed with it.
+        state: Option<(DeviceId, DeviceState)>,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// The engine learned something about a device: its state as a whole, with the events.
+    DeviceChanged {
+        /// The device.
+        device: DeviceId,
+        /// Its state.
+        state: DeviceState,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// A device was seen for the first time, or what the hub says of it changed, or it came back.
+    /// Inserts the device, or replaces `about` and `state` of the one with this id.
+    DeviceSeen {
+        /// The device. Nickname, metadata and managed of an existing row are kept.
+        device: Box<Device>,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// The API changed a device. Conflicts (`"device_metadata"`) unless the row still has `old_metadata`.
+    DeviceEdited {
+        /// The device.
+        device: DeviceId,
+        /// The new nickname.
+        nickname: Option<String>,
+        /// The metadata that was read, as JSON text.
+        old_metadata: String,
+        /// The metadata to be, as JSON text.
+        new_metadata: String,
+        /// Whether it is managed.
+        is_managed: bool,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// An account was connected. Conflicts (`"hub_key"`) if the workspace already has this hub.
+    AccountCreated {
+        /// The account.
+        account: Box<Account>,
+        /// Client session that gets to see it, if one asked.
+        events: Vec<Event>,
+    },
+    /// An account's link changed.
+    AccountLink {
+        /// The account.
+        account: AccountId,
+        /// How the link is.
+        link: LinkState,
+        /// Whether the first discovery is done.
+        first_sync_done: bool,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// An account is deleted with its devices; pending attempts on them must have ended before.
+    /// Its id is struck from every client session.
+    AccountDeleted {
+        /// The account.
+        account: AccountId,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// A client session was made. Conflicts (`"user_identifier_key"`) if a live one has the same key.
+    SessionCreated(Box<ClientSession>),
+    /// A client session's end or grants changed.
+    SessionChanged {
+        /// The session.
+        session: ClientSessionId,
+        /// Its accounts.
+        accounts: Vec<AccountId>,
+        /// Its end.
+        expires_at: Timestamp,
+    },
+    /// A client session gave its user identifier key up to a newer one, because it was revoked or expired.
+    SessionRetired(ClientSessionId),
+    /// A key was made.
+    KeyCreated(Box<Key>),
+    /// A key was revoked.
+    KeyRevoked {
+        /// The key.
+        key: KeyId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What the first start makes.
+#[derive(Clone, Debug)]
+pub struct SetUp {
+    /// The operator.
+    pub operator: OperatorId,
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Its keys.
+    pub keys: Vec<Key>,
+    /// Its sandbox account.
+    pub account: Account,
+    /// Its virtual locks.
+    pub devices: Vec<Device>,
+}
+
+/// An idempotency key, claimed for one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyClaim {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The kind of credential that called, in a word.
+    pub credential: &'static str,
+    /// The path that was called.
+    pub path: &'static str,
+    /// The key.
+    pub key: String,
+    /// SHA-256 of the canonical body, hexadecimal.
+    pub body_hash: String,
+    /// When it was claimed.
+    pub at: Timestamp,
+}

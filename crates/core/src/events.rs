@@ -1,0 +1,191 @@
+//! Events: what is told about a change, written in the transaction of that change.
+
+use jiff::Timestamp;
+
+use crate::devices::{BatteryStatus, OfflineBecause};
+use crate::ids::{AccountId, AttemptId, DeviceId, EventId, WorkspaceId};
+use crate::locks::{Action, Bolt};
+
+/// One event. Its `created_at` is given at the commit, so that it never decreases within the database.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// Its workspace.
+    pub workspace: WorkspaceId,
+    /// The account it concerns.
+    pub account: Option<AccountId>,
+    /// The device it concerns.
+    pub device: Option<DeviceId>,
+    /// When it happened at the door or the hub.
+    pub occurred_at: Timestamp,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// A stored event, with what the commit added.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedEvent {
+    /// Its place in commit order.
+    pub sequence: i64,
+    /// When it was committed.
+    pub created_at: Timestamp,
+    /// The event.
+    pub event: Event,
+    /// The device's custom metadata at the time of reading, as JSON text; `None` if the device is gone.
+    pub device_custom_metadata: Option<String>,
+    /// The account's custom metadata at the time of reading, as JSON text; `None` if the account is gone.
+    pub account_custom_metadata: Option<String>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EventKind {
+    /// A device was seen for the first time, or again after it was removed.
+    DeviceAdded,
+    /// A device can be reached again. `managed` decides the event's name.
+    DeviceConnected {
+        /// Whether it is managed.
+        managed: bool,
+    },
+    /// A device can no longer be reached.
+    DeviceDisconnected {
+        /// Whether it is managed.
+        managed: bool,
+        /// Why.
+        because: OfflineBecause,
+    },
+    /// The hub no longer knows the device.
+    DeviceRemoved,
+    /// The device's record was deleted.
+    DeviceDeleted {
+        /// Its last name.
+        name: String,
+    },
+    /// Its name changed.
+    DeviceNameChanged {
+        /// The new name.
+        name: String,
+    },
+    /// It became unmanaged.
+    DeviceConvertedToUnmanaged,
+    /// Its battery fell to low or critical.
+    DeviceLowBattery {
+        /// Charge, 0 to 1.
+        level: f64,
+    },
+    /// Its battery status changed.
+    DeviceBatteryStatusChanged {
+        /// The new status.
+        status: BatteryStatus,
+        /// Charge, 0 to 1.
+        level: f64,
+    },
+    /// The bolt moved, or an attempt proved where it stands.
+    LockMoved {
+        /// Where to.
+        to: Bolt,
+        /// How.
+        method: Method,
+        /// The attempt that caused it.
+        attempt: Option<AttemptId>,
+        /// The keypad slot that was used, where the lock tells.
+        slot: Option<u32>,
+    },
+    /// Somebody entered a wrong code.
+    LockAccessDenied {
+        /// Why, where the lock tells: `unknown_code`, `blocked_by_privacy_mode`, …
+        reason: Option<&'static str>,
+    },
+    /// An attempt ended.
+    AttemptEnded {
+        /// Which.
+        attempt: AttemptId,
+        /// What it was to do.
+        action: Action,
+        /// Whether it succeeded.
+        succeeded: bool,
+    },
+    /// A hub was connected, for the first time or again.
+    AccountConnected,
+    /// A hub's connection was lost.
+    AccountDisconnected,
+    /// The first discovery of a hub is done.
+    AccountCompletedFirstSync,
+    /// The discovery after a reconnection is done.
+    AccountCompletedFirstSyncAfterReconnection,
+    /// A connected account was deleted.
+    AccountDeleted,
+}
+
+impl EventKind {
+    /// The event type, in the contract's words.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::DeviceAdded => "device.added",
+            Self::DeviceConnected { managed: true } => "device.connected",
+            Self::DeviceConnected { managed: false } => "device.unmanaged.connected",
+            Self::DeviceDisconnected { managed: true, .. } => "device.disconnected",
+            Self::DeviceDisconnected { managed: false, .. } => "device.unmanaged.disconnected",
+            Self::DeviceRemoved => "device.removed",
+            Self::DeviceDeleted { .. } => "device.deleted",
+            Self::DeviceNameChanged { .. } => "device.name_changed",
+            Self::DeviceConvertedToUnmanaged => "device.converted_to_unmanaged",
+            Self::DeviceLowBattery { .. } => "device.low_battery",
+            Self::DeviceBatteryStatusChanged { .. } => "device.battery_status_changed",
+            Self::LockMoved { to: Bolt::Locked, .. } => "lock.locked",
+            Self::LockMoved { to: Bolt::Unlocked, .. } => "lock.unlocked",
+            Self::LockAccessDenied { .. } => "lock.access_denied",
+            Self::AttemptEnded { action: Action::LockDoor, succeeded: true, .. } => {
+                "action_attempt.lock_door.succeeded"
+            }
+            Self::AttemptEnded { action: Action::LockDoor, succeeded: false, .. } => "action_attempt.lock_door.failed",
+            Self::AttemptEnded { action: Action::UnlockDoor, succeeded: true, .. } => {
+                "action_attempt.unlock_door.succeeded"
+            }
+            Self::AttemptEnded { action: Action::UnlockDoor, succeeded: false, .. } => {
+                "action_attempt.unlock_door.failed"
+            }
+            Self::AccountConnected => "connected_account.connected",
+            Self::AccountDisconnected => "connected_account.disconnected",
+            Self::AccountCompletedFirstSync => "connected_account.completed_first_sync",
+            Self::AccountCompletedFirstSyncAfterReconnection => {
+                "connected_account.completed_first_sync_after_reconnection"
+            }
+            Self::AccountDeleted => "connected_account.deleted",
+        }
+    }
+}
+
+/// How a bolt was moved, in the contract's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// A PIN at the keypad.
+    Keycode,
+    /// Thumb-turn, button or key.
+    Manual,
+    /// Auto-relock or the lock's own schedule.
+    Automatic,
+    /// Not told.
+    Unknown,
+    /// Over the network: API, app or hub.
+    Remote,
+    /// A card or tag.
+    Card,
+}
+
+impl Method {
+    /// The contract's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keycode => "keycode",
+            Self::Manual => "manual",
+            Self::Automatic => "automatic",
+            Self::Unknown => "unknown",
+            Self::Remote => "remote",
+            Self::Card => "card",
+        }
+    }
+}

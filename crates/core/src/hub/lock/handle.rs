@@ -1,0 +1,107 @@
+//! The way to a lock's task, and what may be told it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::attempts::Attempt;
+use crate::devices::{About, OfflineBecause};
+use crate::ids::AttemptId;
+use crate::locks::{Reachability, Traits};
+use crate::ports::{Answer, Link, ReadId, Report};
+use crate::time::Moment;
+
+/// Messages that may wait for one lock. What does not fit is not lost silently: the lock is asked again.
+pub(crate) const MAILBOX: usize = 256;
+
+/// What a lock's task can be told.
+pub(crate) enum Message {
+    Run(Job),
+    LinkUp(Arc<dyn Link>),
+    LinkDown(OfflineBecause),
+    Resync,
+    Described {
+        about: Option<Box<About>>,
+        traits: Traits,
+    },
+    Reach(Reachability),
+    Said(Report),
+    Battery(f64),
+    Door(bool),
+    Denied(Option<&'static str>, Moment),
+    Answered(AttemptId, Answer),
+    ReadFailed(ReadId),
+    Gone,
+    Managed(bool),
+    /// Only to wake the task: see [`Load::lagging`].
+    Lagging,
+    Stop(oneshot::Sender<()>),
+}
+
+/// An attempt on its way to the lock. `durable` tells when it is on disk; a dropped sender means it never was accepted.
+pub(crate) struct Job {
+    pub(crate) attempt: Attempt,
+    pub(crate) accepted: Moment,
+    pub(crate) durable: oneshot::Receiver<()>,
+}
+
+/// The way to a lock's task.
+#[derive(Clone)]
+pub(crate) struct LockHandle {
+    pub(crate) mailbox: mpsc::Sender<Message>,
+    pub(crate) load: Arc<Load>,
+}
+
+/// What the outside sees of a lock's task without asking it, and what it left there when the mailbox was full.
+#[derive(Default)]
+pub(crate) struct Load {
+    /// Attempts in the queue or running.
+    pub(crate) attempts: AtomicUsize,
+    /// Something the lock said did not fit into the mailbox.
+    pub(crate) lagging: AtomicBool,
+    /// The last word on whether the lock can be reached, if that did not fit: no read would bring it back.
+    missed: Mutex<Option<Message>>,
+}
+
+impl Load {
+    fn missed(&self) -> MutexGuard<'_, Option<Message>> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether messages were dropped since this was last asked, and the one of them that must not be.
+    pub(crate) fn lagged(&self) -> Option<Option<Message>> {
+        self.lagging.swap(false, Ordering::AcqRel).then(|| self.missed().take())
+    }
+}
+
+impl LockHandle {
+    /// Passes on what the hub said. Never waits: a slow lock must not hold up the others.
+    pub(crate) fn tell(&self, message: Message) {
+        if matches!(message, Message::Reach(_) | Message::Gone) {
+            self.tell_reach(message);
+        } else if self.mailbox.try_send(message).is_err() {
+            self.lag();
+        }
+    }
+
+    /// Holds `missed` meanwhile, so that the task cannot take an older word after a newer one.
+    fn tell_reach(&self, message: Message) {
+        let mut missed = self.load.missed();
+        match self.mailbox.try_send(message) {
+            Ok(()) => *missed = None,
+            Err(mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message)) => {
+                *missed = Some(message);
+                drop(missed);
+                self.lag();
+            }
+        }
+    }
+
+    fn lag(&self) {
+        self.load.lagging.store(true, Ordering::Release);
+        // The task may have emptied its mailbox just before the flag was set. If this finds no room either, it has
+        // not, and will see the flag.
+        let _ = self.mailbox.try_send(Message::Lagging);
+    }
+}

@@ -1,0 +1,200 @@
+//! One task per lock: its queue, the attempt whose turn it is, and everything the lock says.
+//!
+//! Invariants: commands for one lock run one at a time in order of arrival; the task never waits for another lock, and
+//! never for its hub: a command or a read that the driver is slow to hand over runs beside the mailbox. An attempt is
+//! written only after it is on disk, and its waiter is woken only after its end is on disk.
+
+mod handle;
+mod heard;
+mod reads;
+mod records;
+mod turns;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::observed::{Credit, Observed};
+use super::recovery::Recovery;
+use super::shared::Shared;
+use crate::attempt::{self, Input};
+use crate::attempts::{Attempt, FailureKind, Outcome};
+use crate::devices::Device;
+use crate::locks::{Traits, Unavailable};
+use crate::memory::{Fact, Memory};
+use crate::ports::{Clock, Link};
+use crate::time::Moment;
+
+use handle::MAILBOX;
+pub(crate) use handle::{Job, Load, LockHandle, Message};
+use reads::Reads;
+use turns::{Carrying, Running};
+
+pub(crate) struct LockTask {
+    shared: Arc<Shared>,
+    load: Arc<Load>,
+    device: Box<Device>,
+    traits: Traits,
+    /// Whether the driver has described the lock since this process began. Before, `traits` are a guess.
+    described: bool,
+    observed: Observed,
+    memory: Memory,
+    link: Option<Arc<dyn Link>>,
+    unavailable: Option<Unavailable>,
+    queue: VecDeque<Job>,
+    running: Option<Running>,
+    carrying: Option<Carrying>,
+    reads: Reads,
+    /// A first word of the wanted position, heard while an attempt is out: told in its name if it is confirmed.
+    deferred: Option<Fact>,
+    unresolved: Option<(Credit, Moment)>,
+    recovery: Option<Recovery>,
+}
+
+/// Starts the task of one lock. `traits` are a guess unless `described`.
+pub(crate) fn spawn(
+    shared: Arc<Shared>,
+    device: Device,
+    traits: Traits,
+    described: bool,
+    leftovers: Vec<Attempt>,
+) -> LockHandle {
+    let (mailbox, messages) = mpsc::channel(MAILBOX);
+    let load = Arc::new(Load::default());
+    let recovery = Recovery::of(leftovers, shared.now().after(shared.settings.recovery));
+    let task = LockTask {
+        load: Arc::clone(&load),
+        traits,
+        described,
+        observed: Observed { state: device.state.clone(), managed: device.is_managed },
+        device: Box::new(device),
+        memory: Memory::default(),
+        link: None,
+        unavailable: None,
+        queue: VecDeque::new(),
+        running: None,
+        carrying: None,
+        reads: Reads::default(),
+        deferred: None,
+        unresolved: None,
+        recovery,
+        shared,
+    };
+    tokio::spawn(task.run(messages));
+    LockHandle { mailbox, load }
+}
+
+impl LockTask {
+    async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        // What a stopped server knew is old, however it stopped.
+        self.memory.session_began(self.shared.now());
+        self.note(Observed::forget).await;
+        loop {
+            self.take_turns().await;
+            let wake = self.wake_at();
+            let clock = Arc::clone(&self.shared.clock);
+            tokio::select! {
+                biased;
+                written = turns::written(&mut self.carrying) => self.carried_out(written).await,
+                unasked = self.reads.unasked() => self.read_failed(unasked).await,
+                message = messages.recv() => match message {
+                    Some(Message::Stop(done)) => {
+                        self.stop(messages).await;
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(message) => self.on_message(message).await,
+                    None => return,
+                },
+                () = sleep_until(&*clock, wake) => {}
+            }
+            self.on_time(messages.is_empty()).await;
+        }
+    }
+
+    fn wake_at(&self) -> Option<Moment> {
+        let running = self.running.as_ref().and_then(|running| attempt::wake_at(&running.terms, &running.state));
+        let queued = self.queue.front().map(|job| self.terms(job).send_by());
+        let recovering = self.recovery.as_ref().map(|recovery| recovery.until);
+        [running, queued, recovering, self.memory.wake_at(), self.reads.due()]
+            .into_iter()
+            .flatten()
+            .reduce(Moment::or_earlier)
+    }
+
+    async fn on_message(&mut self, message: Message) {
+        self.notice_write().await;
+        match message {
+            Message::Run(job) => self.queue.push_back(job),
+            Message::LinkUp(link) => self.link_up(link).await,
+            Message::LinkDown(because) => self.link_down(because).await,
+            Message::Resync => self.resync().await,
+            Message::Described { about, traits } => self.described(about, traits).await,
+            Message::Reach(reach) => self.reach(reach).await,
+            Message::Said(report) => self.said(&report).await,
+            Message::Battery(level) => self.note(|observed| observed.battery(level)).await,
+            Message::Door(open) => self.note(|observed| observed.door(open)).await,
+            Message::Denied(reason, at) => self.denied(reason, at).await,
+            Message::Answered(attempt, answer) => self.answered(attempt, answer).await,
+            Message::ReadFailed(read) => self.read_failed(read).await,
+            Message::Gone => self.gone().await,
+            Message::Managed(managed) => self.observed.managed = managed,
+            Message::Lagging | Message::Stop(_) => {}
+        }
+    }
+
+    /// What time alone brings about: held-back facts, reads that are due, deadlines, lags.
+    async fn on_time(&mut self, mailbox_is_empty: bool) {
+        self.notice_write().await;
+        let now = self.shared.now();
+        if let Some(fact) = self.memory.tick(now) {
+            self.on_fact(fact).await;
+        }
+        if self.running.is_some() {
+            self.input(Input::Tick).await;
+        }
+        self.expire_queue(now).await;
+        if self.recovery.as_ref().is_some_and(|recovery| now.reached(recovery.until)) {
+            self.recovered(None).await;
+        }
+        if mailbox_is_empty && let Some(missed) = self.load.lagged() {
+            tracing::warn!(device.id = %self.device.id, "reports were dropped; asking the lock for its state");
+            if let Some(missed) = missed {
+                self.on_message(missed).await;
+            }
+            self.want_read();
+        }
+        if self.reads.due().is_some_and(|due| now.reached(due)) {
+            self.ask();
+        }
+    }
+
+    /// The account is being deleted: what is queued never ran, what was written is unknown.
+    async fn stop(&mut self, mut messages: mpsc::Receiver<Message>) {
+        self.notice_write().await;
+        messages.close();
+        while let Some(message) = messages.recv().await {
+            match message {
+                Message::Run(job) => self.queue.push_back(job),
+                Message::Stop(done) => drop(done.send(())),
+                _ => {}
+            }
+        }
+        self.recovered(None).await;
+        if self.running.is_some() {
+            let kind = if self.is_written() { FailureKind::OutcomeUnknown } else { FailureKind::DeviceRemoved };
+            self.finish(Outcome::Failure(kind.into()), None).await;
+        }
+        while !self.queue.is_empty() {
+            self.end_queued(0, FailureKind::DeviceRemoved).await;
+        }
+    }
+}
+
+async fn sleep_until(clock: &dyn Clock, wake: Option<Moment>) {
+    match wake {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

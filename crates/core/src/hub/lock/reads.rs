@@ -1,0 +1,138 @@
+//! Reads: few, for a lock's battery pays for them. A read that the driver is slow to hand over blocks nothing.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::LockTask;
+use crate::attempt::Input;
+use crate::hub::observed::{CREDIT, Credit};
+use crate::locks::Unavailable;
+use crate::memory::Known;
+use crate::ports::{Later, ReadId, Said};
+use crate::time::Moment;
+
+/// Between two reads that nobody's attempt asked for.
+const READ_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a driver may take to hand a read over.
+const ASK_LIMIT: Duration = Duration::from_secs(5);
+
+/// The reads of one lock.
+#[derive(Default)]
+pub(super) struct Reads {
+    last: Option<Moment>,
+    wanted: Option<Moment>,
+    asking: Option<Asking>,
+}
+
+struct Asking {
+    read: ReadId,
+    /// Whether the read was handed over.
+    handing_over: Later<'static, bool>,
+}
+
+impl Reads {
+    /// When a read that no attempt asked for is due.
+    pub(super) const fn due(&self) -> Option<Moment> {
+        self.wanted
+    }
+
+    /// Forgets what was wanted: the session is over.
+    pub(super) fn forget(&mut self) {
+        self.wanted = None;
+        self.asking = None;
+    }
+
+    /// Returns when a read could not be handed over.
+    pub(super) async fn unasked(&mut self) -> ReadId {
+        poll_fn(|context| {
+            let Some(asking) = &mut self.asking else { return Poll::Pending };
+            let Poll::Ready(asked) = asking.handing_over.as_mut().poll(context) else { return Poll::Pending };
+            let read = asking.read;
+            self.asking = None;
+            if asked { Poll::Pending } else { Poll::Ready(read) }
+        })
+        .await
+    }
+}
+
+impl LockTask {
+    /// The session is (again) in step with the hub: what was left over is settled, and the position is read.
+    pub(super) async fn resync(&mut self) {
+        if self.link.is_none() {
+            return;
+        }
+        if !self.described {
+            self.not_in_hub().await;
+            return;
+        }
+        if self.recovery.is_some() && !self.traits.readable {
+            self.recovered(None).await;
+        } else if self.recovery.is_some() {
+            let read = self.ask();
+            if let Some(recovery) = &mut self.recovery {
+                recovery.asked = Some(read);
+            }
+        } else if self.memory.known() == Known::Nothing {
+            self.want_read();
+        }
+    }
+
+    /// Asks for the state outside of any attempt as soon as the pause allows; several wishes make one read.
+    pub(super) fn want_read(&mut self) {
+        if self.traits.readable && self.link.is_some() && self.reads.wanted.is_none() {
+            let now = self.shared.now();
+            let earliest = self.reads.last.map_or(now, |last| last.after(READ_PAUSE));
+            self.reads.wanted = Some(earliest.steadily());
+        }
+    }
+
+    /// Asks the lock for its state. A driver that fails or takes too long is heard as a read without an answer.
+    pub(super) fn ask(&mut self) -> ReadId {
+        let read = self.shared.next_read();
+        let now = self.shared.now();
+        self.memory.asked(read, now);
+        self.reads.last = Some(now);
+        self.reads.wanted = None;
+        let link = self.link.clone();
+        let (clock, lock) = (Arc::clone(&self.shared.clock), self.device.about.native.clone());
+        let handing_over = Box::pin(async move {
+            let Some(link) = link else { return false };
+            tokio::select! {
+                asked = link.ask(&lock, read) => asked.is_ok(),
+                () = clock.sleep_until(now.after(ASK_LIMIT).steadily()) => false,
+            }
+        });
+        self.reads.asking = Some(Asking { read, handing_over });
+        read
+    }
+
+    pub(super) async fn read_failed(&mut self, read: ReadId) {
+        if self.recovery.as_ref().is_some_and(|recovery| recovery.asked == Some(read)) {
+            self.recovered(None).await;
+        } else if self.running.as_ref().is_some_and(|running| running.asked == Some(read)) {
+            self.input(Input::ReadFailed).await;
+        }
+    }
+
+    /// Ends the attempts that a stopped server left over: in the wanted state, as the read tells, or unknown.
+    pub(super) async fn recovered(&mut self, said: Option<Said>) {
+        let Some(recovery) = self.recovery.take() else { return };
+        for (attempt, outcome) in recovery.outcomes(said) {
+            if !outcome.succeeded() {
+                let credit = Credit { attempt: attempt.id, wanted: attempt.action.wanted() };
+                self.unresolved = Some((credit, self.shared.now().after(CREDIT)));
+            }
+            self.commit_end(&attempt, outcome, Vec::new(), false).await;
+        }
+    }
+
+    /// The hub told all locks that it knows, and this one was not among them. That removes nothing (a list can be
+    /// wrong), but there is nobody to write to.
+    async fn not_in_hub(&mut self) {
+        self.recovered(None).await;
+        self.out_of_reach(Unavailable::DeviceDisconnected).await;
+    }
+}

@@ -1,0 +1,91 @@
+//! What becomes true, and on disk: each commit holds the state and its events.
+
+use jiff::Timestamp;
+
+use super::LockTask;
+use crate::attempts::{Attempt, Outcome};
+use crate::change::Change;
+use crate::devices::{Device, DeviceState};
+use crate::events::{Event, EventKind};
+use crate::hub::observed::Observed;
+use crate::hub::shared::Recorded;
+use crate::memory::Fact;
+
+impl LockTask {
+    /// Attempt, state and events in one commit; then the waiter.
+    pub(super) async fn commit_end(
+        &mut self,
+        attempt: &Attempt,
+        outcome: Outcome,
+        told: Vec<Event>,
+        state_changed: bool,
+    ) {
+        let ended =
+            EventKind::AttemptEnded { attempt: attempt.id, action: attempt.action, succeeded: outcome.succeeded() };
+        let now = self.shared.now();
+        let mut events = Vec::with_capacity(1 + told.len());
+        events.extend(self.events([ended], now.wall));
+        events.extend(told);
+        let change = Change::FinishAttempt {
+            attempt: attempt.id,
+            outcome: outcome.clone(),
+            ended_at: now.wall,
+            state: state_changed.then(|| (self.device.id, self.observed.state.clone())),
+            events,
+        };
+        self.shared.record(change).await;
+        self.shared.waiters.wake(attempt.id, outcome);
+    }
+
+    pub(super) async fn note_fact(&mut self, fact: &Fact) {
+        let now = self.shared.now();
+        let credit = self.unresolved.filter(|(_, until)| !now.reached(*until)).map(|(credit, _)| credit);
+        let before = self.observed.state.clone();
+        let kinds = self.observed.apply(fact, credit);
+        if kinds.iter().any(|kind| matches!(kind, EventKind::LockMoved { attempt: Some(_), .. })) {
+            self.unresolved = None;
+        }
+        self.record(&before, kinds, fact.occurred_at.unwrap_or(fact.heard.wall)).await;
+    }
+
+    pub(super) async fn note(&mut self, change: impl FnOnce(&mut Observed) -> Vec<EventKind>) {
+        let before = self.observed.state.clone();
+        let kinds = change(&mut self.observed);
+        self.record(&before, kinds, self.shared.now().wall).await;
+    }
+
+    async fn record(&mut self, before: &DeviceState, kinds: Vec<EventKind>, occurred_at: Timestamp) {
+        if *before != self.observed.state || !kinds.is_empty() {
+            let events = self.events(kinds, occurred_at);
+            self.commit_state(events).await;
+        }
+    }
+
+    pub(super) async fn commit_state(&mut self, events: Vec<Event>) {
+        let change = Change::DeviceChanged { device: self.device.id, state: self.observed.state.clone(), events };
+        if self.shared.record(change).await == Recorded::Obsolete {
+            tracing::debug!(device.id = %self.device.id, "the device is gone");
+        }
+    }
+
+    /// What the hub says of the device, with the state that this task knows: nobody else may write it.
+    pub(super) async fn commit_seen(&mut self, kinds: Vec<EventKind>) {
+        let device = Box::new(Device { state: self.observed.state.clone(), ..(*self.device).clone() });
+        let events = self.events(kinds, self.shared.now().wall);
+        self.shared.record(Change::DeviceSeen { device, events }).await;
+    }
+
+    pub(super) fn events(&self, kinds: impl IntoIterator<Item = EventKind>, occurred_at: Timestamp) -> Vec<Event> {
+        kinds
+            .into_iter()
+            .map(|kind| Event {
+                id: self.shared.next_event(),
+                workspace: self.device.workspace,
+                account: Some(self.device.account),
+                device: Some(self.device.id),
+                occurred_at,
+                kind,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,250 @@
+//! Attempts: their turn, their command on its way to the hub, and their end.
+
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use super::{Job, LockTask};
+use crate::attempt::{self, Effect, Input, State, Terms};
+use crate::attempts::{Attempt, FailureKind, Outcome};
+use crate::events::{Event, EventKind, Method};
+use crate::hub::observed::{CREDIT, Credit};
+use crate::locks::{Bolt, Unavailable};
+use crate::memory::{Fact, Known, What};
+use crate::ports::{Gate, Later, NotWritten, Order, ReadId};
+use crate::time::Moment;
+
+/// The attempt whose turn it is.
+pub(super) struct Running {
+    pub(super) attempt: Attempt,
+    pub(super) terms: Terms,
+    pub(super) state: State,
+    /// The last read that was asked for it.
+    pub(super) asked: Option<ReadId>,
+}
+
+/// A command that the driver is handing over. Dropping it stops the driver before it asks its gate.
+pub(super) struct Carrying {
+    handing_over: Later<'static, Result<(), NotWritten>>,
+    began: Moment,
+    passed: Arc<OnceLock<Moment>>,
+}
+
+/// Returns once the driver has done with the command.
+pub(super) async fn written(carrying: &mut Option<Carrying>) -> Result<(), NotWritten> {
+    poll_fn(|context| match carrying {
+        Some(carrying) => carrying.handing_over.as_mut().poll(context),
+        None => Poll::Pending,
+    })
+    .await
+}
+
+impl LockTask {
+    pub(super) fn terms(&self, job: &Job) -> Terms {
+        let deadline = self.shared.settings.deadline;
+        Terms {
+            wanted: job.attempt.action.wanted(),
+            deadline: job.accepted.after(deadline),
+            traits: self.traits.within(deadline),
+        }
+    }
+
+    /// Gives the next attempts their turn, until one is running or the queue is empty.
+    pub(super) async fn take_turns(&mut self) {
+        while self.running.is_none() && self.recovery.is_none() && self.may_start() {
+            let Some(job) = self.queue.pop_front() else { return };
+            self.start(job).await;
+        }
+    }
+
+    /// While the first connection is being made, or the driver has not yet said how the lock behaves, attempts wait:
+    /// without the margin nobody knows until when a command may be written.
+    fn may_start(&self) -> bool {
+        self.unavailable.is_some() || (self.link.is_some() && self.described)
+    }
+
+    async fn start(&mut self, mut job: Job) {
+        if (&mut job.durable).await.is_err() {
+            self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+            return;
+        }
+        self.tell_held().await;
+        let terms = self.terms(&job);
+        let input = match (self.unavailable, &self.link) {
+            (Some(unavailable), _) => Input::Unavailable(unavailable),
+            (None, Some(_)) => Input::TurnCame,
+            (None, None) => Input::Unavailable(Unavailable::HubDisconnected),
+        };
+        self.running = Some(Running { attempt: job.attempt, terms, state: State::Waiting, asked: None });
+        self.input(input).await;
+    }
+
+    /// Ends queued attempts whose time is over or whose lock is known to be out of reach.
+    pub(super) async fn expire_queue(&mut self, now: Moment) {
+        let mut at = 0;
+        while let Some(job) = self.queue.get(at) {
+            let end = match self.unavailable {
+                _ if now.reached(self.terms(job).send_by()) => Some(FailureKind::Expired),
+                Some(unavailable) => Some(unavailable.into()),
+                None => None,
+            };
+            match end {
+                Some(kind) => self.end_queued(at, kind).await,
+                None => at += 1,
+            }
+        }
+    }
+
+    pub(super) async fn end_queued(&mut self, at: usize, kind: FailureKind) {
+        let Some(mut job) = self.queue.remove(at) else { return };
+        if (&mut job.durable).await.is_ok() {
+            self.commit_end(&job.attempt, Outcome::Failure(kind.into()), Vec::new(), false).await;
+        }
+        self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Feeds the running attempt and carries out what follows.
+    pub(super) async fn input(&mut self, input: Input) {
+        let effect = self.step(&input);
+        self.perform(effect, None).await;
+    }
+
+    pub(super) fn step(&mut self, input: &Input) -> Effect {
+        let Some(running) = &mut self.running else { return Effect::Nothing };
+        let (state, effect) = attempt::step(&running.terms, running.state, input, self.shared.clock.now());
+        running.state = state;
+        effect
+    }
+
+    /// Carries out one effect; `fact` is what brought it about, told in the same commit if it ends the attempt.
+    pub(super) async fn perform(&mut self, effect: Effect, fact: Option<Fact>) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Write => self.hand_over(),
+            Effect::Ask => {
+                let read = self.ask();
+                if let Some(running) = &mut self.running {
+                    running.asked = Some(read);
+                }
+            }
+            Effect::Finish(outcome) => self.finish(outcome, fact).await,
+        }
+    }
+
+    /// Gives the command to the driver, beside everything else that the task does.
+    fn hand_over(&mut self) {
+        let (Some(running), Some(link)) = (&self.running, &self.link) else { return };
+        let order =
+            Order { attempt: running.attempt.id, lock: self.device.about.native.clone(), wanted: running.terms.wanted };
+        let (link, clock) = (Arc::clone(link), Arc::clone(&self.shared.clock));
+        let (send_by, passed) = (running.terms.send_by(), Arc::new(OnceLock::new()));
+        let gate = Arc::clone(&passed);
+        let handing_over = Box::pin(async move { link.carry_out(order, Gate::noting(&*clock, send_by, &gate)).await });
+        self.carrying = Some(Carrying { handing_over, began: self.shared.now(), passed });
+    }
+
+    /// Tells the attempt if the driver has asked its gate meanwhile: from then on what is heard can be its doing.
+    /// The driver runs within this task, so it cannot ask between this and the next step.
+    pub(super) async fn notice_write(&mut self) {
+        if !self.is_handed() {
+            return;
+        }
+        if let Some(at) = self.carrying.as_ref().and_then(|carrying| carrying.passed.get().copied()) {
+            self.wrote(at).await;
+        }
+    }
+
+    async fn wrote(&mut self, at: Moment) {
+        self.memory.forget_reads();
+        self.input(Input::Wrote { at, known: self.memory.known() }).await;
+    }
+
+    pub(super) async fn carried_out(&mut self, written: Result<(), NotWritten>) {
+        self.notice_write().await;
+        let Some(carrying) = self.carrying.take() else { return };
+        match written {
+            Err(why) => self.input(Input::NotWritten(why)).await,
+            // A driver that did not ask: it may have written at any time since it began.
+            Ok(()) if self.is_handed() => self.wrote(carrying.began).await,
+            Ok(()) => {}
+        }
+    }
+
+    pub(super) fn is_written(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| matches!(running.state, State::Written(_)))
+    }
+
+    fn is_handed(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.state == State::Handed)
+    }
+
+    /// Ends the running attempt, with what is told in the same commit.
+    pub(super) async fn finish(&mut self, outcome: Outcome, fact: Option<Fact>) {
+        // Before anything is waited for: a command that was not written must never be, now.
+        self.carrying = None;
+        let Some(running) = self.running.take() else { return };
+        let credit = Credit { attempt: running.attempt.id, wanted: running.terms.wanted };
+        let before = self.observed.state.clone();
+        let told = self.told_at_end(&outcome, credit, fact).await;
+        if is_open_ended(&outcome) {
+            self.unresolved = Some((credit, self.shared.now().after(CREDIT)));
+        }
+        let changed = before != self.observed.state;
+        self.commit_end(&running.attempt, outcome, told, changed).await;
+        self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+        if self.memory.in_doubt() {
+            self.want_read();
+        }
+    }
+
+    async fn told_at_end(&mut self, outcome: &Outcome, credit: Credit, fact: Option<Fact>) -> Vec<Event> {
+        let deferred = self.deferred.take();
+        match outcome {
+            Outcome::Success { confirmed: true } => self.confirmed(credit, fact),
+            Outcome::Success { confirmed: false } => {
+                // It neither changes the state nor tells of a movement; what the lock said meanwhile stands by itself.
+                for fact in deferred.into_iter().chain(fact) {
+                    self.note_fact(&fact).await;
+                }
+                Vec::new()
+            }
+            Outcome::Failure(failure) => {
+                let facts: Vec<Fact> = deferred.into_iter().chain(fact).collect();
+                let mut told = Vec::new();
+                for fact in facts {
+                    let kinds = self.observed.apply(&fact, None);
+                    told.extend(self.events(kinds, fact.occurred_at.unwrap_or(fact.heard.wall)));
+                }
+                if failure.kind == FailureKind::LockJammed {
+                    self.memory.jammed();
+                    self.observed.jammed(self.shared.now().wall);
+                }
+                told
+            }
+        }
+    }
+
+    /// The lock proved that it is where the attempt wanted it: that is its position, told in the attempt's name.
+    fn confirmed(&mut self, credit: Credit, fact: Option<Fact>) -> Vec<Event> {
+        // A later movement is not the doing of an attempt before this one.
+        self.unresolved = None;
+        let at = fact.map_or_else(|| self.shared.now().wall, |fact| fact.occurred_at.unwrap_or(fact.heard.wall));
+        self.observed.stands_at(credit.wanted, at);
+        let attempt = Some(credit.attempt);
+        let moved = EventKind::LockMoved { to: credit.wanted, method: Method::Remote, attempt, slot: None };
+        self.events(self.observed.managed.then_some(moved), at)
+    }
+}
+
+/// Whether the bolt may still move because of a command whose attempt ended like this.
+fn is_open_ended(outcome: &Outcome) -> bool {
+    let Outcome::Failure(failure) = outcome else { return false };
+    matches!(failure.kind, FailureKind::OutcomeUnknown | FailureKind::NoMovement)
+}
+
+/// A first word of the wanted position, without a cause: in doubt until the attempt ends.
+pub(super) fn is_first_word(fact: &Fact, wanted: Option<Bolt>) -> bool {
+    let What::Moved { from: Known::Nothing, to, cause: None, .. } = fact.what else { return false };
+    Some(to) == wanted
+}

@@ -1,0 +1,344 @@
+//! The engine: hub sessions, one task per lock, waiters.
+//!
+//! [`Engine::begin`] accepts an attempt; its lock's task carries it out when its turn comes; the outcome appears in the
+//! [`Ticket`] after it is on disk. Nothing here knows HTTP, SQL or a hub's protocol.
+
+mod directory;
+mod lock;
+mod observed;
+mod recovery;
+mod session;
+mod shared;
+mod waiters;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, oneshot};
+
+use crate::accounts::{Account, Provider};
+use crate::attempts::Attempt;
+use crate::change::{Change, IdempotencyClaim};
+use crate::devices::Device;
+use crate::events::{Event, EventKind};
+use crate::ids::{AccountId, AttemptId, DeviceId};
+use crate::locks::{Action, Refusal, Route, may_begin};
+use crate::ports::{Clock, CommitError, Driver, Store, StoreError};
+use crate::scope::Scope;
+
+use directory::Directory;
+use lock::{Job, Message};
+use session::{Order, SessionHandle};
+use shared::Shared;
+
+pub use shared::EngineSettings;
+pub use waiters::{OutcomeWatch, outcome_of};
+
+/// An accepted attempt and where its outcome will appear.
+#[derive(Debug)]
+pub struct Ticket {
+    /// The attempt, as it was when it was accepted.
+    pub attempt: Attempt,
+    /// Where its outcome appears.
+    pub outcome: OutcomeWatch,
+}
+
+/// Why no attempt was begun. Nothing was written and nothing will move.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// The device may not be commanded, now or by this caller.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many attempts wait for this lock, or the server stops: try again later.
+    #[error("too many attempts are waiting for this lock")]
+    Busy,
+    /// The idempotency key was used before.
+    #[error("the idempotency key was used before")]
+    Repeated,
+    /// The database failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// The engine of one node.
+pub struct Engine {
+    shared: Arc<Shared>,
+    directory: Arc<Directory>,
+    drivers: HashMap<Provider, Arc<dyn Driver>>,
+    sessions: Mutex<HashMap<AccountId, SessionHandle>>,
+    draining: AtomicBool,
+}
+
+impl Engine {
+    /// Starts a session for every connected account. Returns without waiting for any hub; see [`Engine::settled`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if what is needed for the start cannot be read.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        drivers: HashMap<Provider, Arc<dyn Driver>>,
+        settings: EngineSettings,
+    ) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared::new(store, clock, settings));
+        let engine = Self {
+            shared,
+            directory: Arc::new(Directory::default()),
+            drivers,
+            sessions: Mutex::new(HashMap::new()),
+            draining: AtomicBool::new(false),
+        };
+        for account in engine.shared.store.accounts().await? {
+            engine.open_session(account).await?;
+        }
+        Ok(engine)
+    }
+
+    async fn open_session(&self, account: Account) -> Result<(), StoreError> {
+        let Some(driver) = self.drivers.get(&account.provider) else {
+            tracing::warn!(account.id = %account.id, "no driver for this account's provider");
+            return Ok(());
+        };
+        let devices = self.shared.store.devices_of(account.id).await?;
+        let leftovers = self.shared.store.unfinished_attempts(account.id).await?;
+        let id = account.id;
+        let session = session::spawn(
+            Arc::clone(&self.shared),
+            Arc::clone(&self.directory),
+            Arc::clone(driver),
+            account,
+            devices,
+            leftovers,
+        );
+        self.sessions.lock().await.insert(id, session);
+        Ok(())
+    }
+
+    /// Waits until each hub session has synced or failed for the first time, but not longer than `limit`.
+    pub async fn settled(&self, limit: Duration) {
+        let until = self.shared.now().after(limit);
+        let watches: Vec<_> = self.sessions.lock().await.values().map(|session| session.settled.clone()).collect();
+        for mut watch in watches {
+            tokio::select! {
+                _ = watch.wait_for(|settled| *settled) => {}
+                () = self.shared.clock.sleep_until(until) => return,
+            }
+        }
+    }
+
+    /// Accepts `action` on the device behind `route`. When this returns a ticket, the attempt is on disk.
+    ///
+    /// # Errors
+    /// [`BeginError`]; no attempt exists then.
+    pub async fn begin(
+        &self,
+        scope: &Scope,
+        route: Option<&Route>,
+        action: Action,
+        claim: Option<IdempotencyClaim>,
+    ) -> Result<Ticket, BeginError> {
+        may_begin(scope, route, action)?;
+        let Some(route) = route else { return Err(Refusal::NotFound.into()) };
+        if self.draining.load(Ordering::Acquire) {
+            return Err(BeginError::Busy);
+        }
+        let handle = self.directory.find(route.device).ok_or(BeginError::Busy)?;
+        if handle.load.attempts.fetch_add(1, Ordering::AcqRel) >= self.shared.settings.queue_per_lock {
+            handle.load.attempts.fetch_sub(1, Ordering::AcqRel);
+            return Err(BeginError::Busy);
+        }
+        let accepted = self.shared.now();
+        let attempt = Attempt {
+            id: AttemptId::new_at(accepted.wall),
+            workspace: route.workspace,
+            account: route.account,
+            device: route.device,
+            action,
+            created_at: accepted.wall,
+            outcome: None,
+        };
+        let outcome = self.shared.waiters.announce(attempt.id);
+        let (on_disk, durable) = oneshot::channel();
+        let job = Job { attempt: attempt.clone(), accepted, durable };
+        if handle.mailbox.try_send(Message::Run(job)).is_err() {
+            handle.load.attempts.fetch_sub(1, Ordering::AcqRel);
+            self.shared.waiters.forget(attempt.id);
+            return Err(BeginError::Busy);
+        }
+        self.accept(attempt, claim, on_disk, outcome).await
+    }
+
+    /// Commits the acceptance in a task of its own: a caller that goes away in the middle must not leave an attempt
+    /// that is on disk and never runs.
+    async fn accept(
+        &self,
+        attempt: Attempt,
+        claim: Option<IdempotencyClaim>,
+        on_disk: oneshot::Sender<()>,
+        outcome: OutcomeWatch,
+    ) -> Result<Ticket, BeginError> {
+        let shared = Arc::clone(&self.shared);
+        let id = attempt.id;
+        let accepting = tokio::spawn(async move {
+            let change = Change::AcceptAttempt { attempt: attempt.clone(), claim };
+            match shared.store.commit(change).await {
+                Ok(()) => {
+                    let _ = on_disk.send(());
+                    Ok(Ticket { attempt, outcome })
+                }
+                Err(error) => {
+                    shared.waiters.forget(attempt.id);
+                    Err(not_accepted(error))
+                }
+            }
+        });
+        match accepting.await {
+            Ok(result) => result,
+            Err(_) => {
+                // The store panicked. Nobody will ever wake this attempt's waiter.
+                self.shared.waiters.forget(id);
+                Err(BeginError::Busy)
+            }
+        }
+    }
+
+    /// Where the outcome of a running attempt will appear; `None` if it has ended.
+    #[must_use]
+    pub fn watch(&self, attempt: AttemptId) -> Option<OutcomeWatch> {
+        self.shared.waiters.watch(attempt)
+    }
+
+    /// Connects a new hub.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] (`"hub_key"`) if the workspace already has it.
+    pub async fn add_account(&self, account: Account) -> Result<(), CommitError> {
+        let events = Vec::new();
+        self.shared.store.commit(Change::AccountCreated { account: Box::new(account.clone()), events }).await?;
+        self.open_session(account).await?;
+        Ok(())
+    }
+
+    /// Waits until the session of `account` has synced or failed for the first time, but not longer than `limit`.
+    pub async fn account_settled(&self, account: AccountId, limit: Duration) {
+        let until = self.shared.now().after(limit);
+        let watch = self.sessions.lock().await.get(&account).map(|session| session.settled.clone());
+        if let Some(mut watch) = watch {
+            tokio::select! {
+                _ = watch.wait_for(|settled| *settled) => {}
+                () = self.shared.clock.sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// Ends the session of an account, then deletes it with its devices. The hardware is left as it is.
+    ///
+    /// # Errors
+    /// [`CommitError`] if the deletion could not be stored; the session is opened again by the next start.
+    pub async fn remove_account(&self, account: &Account) -> Result<(), CommitError> {
+        let devices = self.shared.store.devices_of(account.id).await?;
+        let session = self.sessions.lock().await.remove(&account.id);
+        if let Some(session) = session {
+            let (done, stopped) = oneshot::channel();
+            if session.orders.send(Order::Stop(done)).await.is_ok() {
+                let _ = stopped.await;
+            }
+        }
+        let mut events: Vec<Event> =
+            devices.iter().map(|device| self.event(account, Some(device.id), deleted(device))).collect();
+        events.push(self.event(account, None, EventKind::AccountDeleted));
+        self.shared.store.commit(Change::AccountDeleted { account: account.id, events }).await
+    }
+
+    /// Changes what the API may change of a device: its name, its metadata, whether it is managed.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] (`"device_metadata"`) if somebody else changed it meanwhile: read it and try again.
+    pub async fn edit_device(&self, device: &Device, edit: DeviceEdit) -> Result<(), CommitError> {
+        let old_name = device.nickname.as_ref().unwrap_or(&device.about.name);
+        let new_name = edit.nickname.as_ref().unwrap_or(&device.about.name);
+        let mut kinds = Vec::new();
+        if old_name != new_name {
+            kinds.push(EventKind::DeviceNameChanged { name: new_name.clone() });
+        }
+        if device.is_managed && !edit.is_managed {
+            kinds.push(EventKind::DeviceConvertedToUnmanaged);
+        }
+        let events = kinds.into_iter().map(|kind| self.device_event(device, kind)).collect();
+        let is_managed = edit.is_managed;
+        self.shared
+            .store
+            .commit(Change::DeviceEdited {
+                device: device.id,
+                nickname: edit.nickname,
+                old_metadata: device.custom_metadata.clone(),
+                new_metadata: edit.custom_metadata,
+                is_managed,
+                events,
+            })
+            .await?;
+        if is_managed != device.is_managed
+            && let Some(handle) = self.directory.find(device.id)
+        {
+            let _ = handle.mailbox.send(Message::Managed(is_managed)).await;
+        }
+        Ok(())
+    }
+
+    /// Takes no new attempts and waits until the running ones have ended, at most for a deadline's length.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        let until = self.shared.now().after(self.shared.settings.deadline);
+        while self.shared.waiters.count() > 0 && !self.shared.now().reached(until) {
+            self.shared.clock.sleep_until(self.shared.now().after(Duration::from_millis(20))).await;
+        }
+    }
+
+    fn event(&self, account: &Account, device: Option<DeviceId>, kind: EventKind) -> Event {
+        Event {
+            id: self.shared.next_event(),
+            workspace: account.workspace,
+            account: Some(account.id),
+            device,
+            occurred_at: self.shared.now().wall,
+            kind,
+        }
+    }
+
+    fn device_event(&self, device: &Device, kind: EventKind) -> Event {
+        Event {
+            id: self.shared.next_event(),
+            workspace: device.workspace,
+            account: Some(device.account),
+            device: Some(device.id),
+            occurred_at: self.shared.now().wall,
+            kind,
+        }
+    }
+}
+
+/// What the API changes of a device; every field is the value to be.
+#[derive(Clone, Debug)]
+pub struct DeviceEdit {
+    /// The nickname, or none.
+    pub nickname: Option<String>,
+    /// The whole custom metadata, as JSON text.
+    pub custom_metadata: String,
+    /// Whether it is managed.
+    pub is_managed: bool,
+}
+
+fn deleted(device: &Device) -> EventKind {
+    EventKind::DeviceDeleted { name: device.nickname.clone().unwrap_or_else(|| device.about.name.clone()) }
+}
+
+fn not_accepted(error: CommitError) -> BeginError {
+    match error {
+        CommitError::Conflict("idempotency_key") => BeginError::Repeated,
+        CommitError::Conflict(_) => Refusal::NotFound.into(),
+        CommitError::Busy => BeginError::Busy,
+        CommitError::Store(error) => BeginError::Store(error),
+    }
+}

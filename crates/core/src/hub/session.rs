@@ -1,0 +1,412 @@
+//! One supervised task per connected account: connects, reconnects with a growing, jittered pause, passes on what the
+//! hub says to the locks' tasks, and reads the locks back after each reconnection. A dead hub delays no other hub.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::directory::Directory;
+use super::lock::{self, LockHandle, Message};
+use super::shared::Shared;
+use crate::accounts::{Account, LinkState, LinkTrouble};
+use crate::attempts::Attempt;
+use crate::change::Change;
+use crate::devices::{About, Device, DeviceState, OfflineBecause};
+use crate::events::{Event, EventKind};
+use crate::ids::{DeviceId, NativeId};
+use crate::locks::Traits;
+use crate::ports::{CONNECT_LIMIT, ConnectError, Driver, Link, Signal};
+use crate::time::Moment;
+
+/// Signals of one hub that may wait; a driver that is faster than that waits itself.
+const SIGNALS: usize = 1024;
+
+/// Signals that are kept while the connection is still being made; a driver that says more waits.
+const EARLY: usize = 65_536;
+
+/// First and longest pause between connection attempts.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// The pause after refused credentials: only a person can change that.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+
+/// What a session's task can be told.
+pub(crate) enum Order {
+    /// End everything of this account and then say so.
+    Stop(oneshot::Sender<()>),
+}
+
+/// The way to a session's task.
+pub(crate) struct SessionHandle {
+    pub(crate) orders: mpsc::Sender<Order>,
+    /// Becomes true once the first connection attempt has succeeded (and synced) or failed.
+    pub(crate) settled: tokio::sync::watch::Receiver<bool>,
+}
+
+pub(crate) struct Session {
+    shared: Arc<Shared>,
+    directory: Arc<Directory>,
+    driver: Arc<dyn Driver>,
+    account: Account,
+    locks: HashMap<NativeId, Known>,
+    resync: VecDeque<DeviceId>,
+    settled: tokio::sync::watch::Sender<bool>,
+    reconnection: bool,
+    pause: Duration,
+}
+
+struct Known {
+    /// As it was first seen, with what the hub last said of it. Its state is known to its task alone.
+    device: Device,
+    handle: LockHandle,
+}
+
+enum Ended {
+    Lost(ConnectError),
+    /// The account is being deleted.
+    Stopped(oneshot::Sender<()>),
+    /// The engine is gone. What is unfinished stays so, for the next start to settle.
+    Abandoned,
+}
+
+/// Traits of a lock before its driver has described it in this session: nothing can be written then anyway.
+const UNDESCRIBED: Traits = Traits {
+    reports: true,
+    readable: true,
+    tags: false,
+    margin: Duration::from_secs(1),
+    settle: Duration::from_secs(5),
+    settle_unchanged: Duration::from_secs(1),
+};
+
+/// Starts the session of `account` with the devices of earlier sessions and the attempts they left unfinished.
+pub(crate) fn spawn(
+    shared: Arc<Shared>,
+    directory: Arc<Directory>,
+    driver: Arc<dyn Driver>,
+    account: Account,
+    devices: Vec<Device>,
+    leftovers: Vec<Attempt>,
+) -> SessionHandle {
+    let (orders, inbox) = mpsc::channel(4);
+    let (settled, watch) = tokio::sync::watch::channel(false);
+    let reconnection = account.first_sync_done;
+    let mut session = Session {
+        shared,
+        directory,
+        driver,
+        account,
+        locks: HashMap::new(),
+        resync: VecDeque::new(),
+        settled,
+        reconnection,
+        pause: PAUSE.0,
+    };
+    session.adopt(devices, leftovers);
+    tokio::spawn(session.run(inbox));
+    SessionHandle { orders, settled: watch }
+}
+
+impl Session {
+    fn adopt(&mut self, devices: Vec<Device>, leftovers: Vec<Attempt>) {
+        let mut by_device: HashMap<DeviceId, Vec<Attempt>> = HashMap::new();
+        for attempt in leftovers {
+            by_device.entry(attempt.device).or_default().push(attempt);
+        }
+        for device in devices {
+            let leftovers = by_device.remove(&device.id).unwrap_or_default();
+            self.start_lock(device, None, leftovers);
+        }
+    }
+
+    fn start_lock(&mut self, device: Device, traits: Option<Traits>, leftovers: Vec<Attempt>) -> LockHandle {
+        let handle = lock::spawn(
+            Arc::clone(&self.shared),
+            device.clone(),
+            traits.unwrap_or(UNDESCRIBED),
+            traits.is_some(),
+            leftovers,
+        );
+        self.directory.enter(device.id, handle.clone());
+        let native = device.about.native.clone();
+        self.locks.insert(native, Known { device, handle: handle.clone() });
+        handle
+    }
+
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        loop {
+            let why = match self.connected(&mut orders).await {
+                Ended::Stopped(done) => {
+                    self.stop_locks().await;
+                    let _ = done.send(());
+                    return;
+                }
+                Ended::Abandoned => return,
+                Ended::Lost(why) => why,
+            };
+            self.down(&why).await;
+            self.settled.send_replace(true);
+            let resume = self.shared.now().after(self.next_pause(&why));
+            let clock = Arc::clone(&self.shared.clock);
+            tokio::select! {
+                order = orders.recv() => {
+                    if let Some(Order::Stop(done)) = order {
+                        self.stop_locks().await;
+                        let _ = done.send(());
+                    }
+                    return;
+                }
+                () = clock.sleep_until(resume) => {}
+            }
+        }
+    }
+
+    /// Doubles up to the longest pause, less up to a third so that many hubs do not come back in step.
+    fn next_pause(&mut self, why: &ConnectError) -> Duration {
+        if !matches!(why, ConnectError::Unreachable(_)) {
+            return REFUSED_PAUSE;
+        }
+        let pause = self.pause;
+        self.pause = (self.pause * 2).min(PAUSE.1);
+        let jitter = self.shared.now().steady.subsec_micros() % 333;
+        pause - pause * jitter / 1000
+    }
+
+    /// One connection, from the first byte to the last.
+    async fn connected(&mut self, orders: &mut mpsc::Receiver<Order>) -> Ended {
+        let (sender, mut signals) = mpsc::channel(SIGNALS);
+        let link = match self.connect(sender, &mut signals, orders).await {
+            Ok(link) => link,
+            Err(ended) => return ended,
+        };
+        for known in self.locks.values() {
+            send(&known.handle, Message::LinkUp(Arc::clone(&link))).await;
+        }
+        let ended = self.serve(&link, &mut signals, orders).await;
+        drop(link);
+        ended
+    }
+
+    /// Connects, while already taking in what the hub says.
+    async fn connect(
+        &mut self,
+        sender: mpsc::Sender<Signal>,
+        signals: &mut mpsc::Receiver<Signal>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Result<Arc<dyn Link>, Ended> {
+        let driver = Arc::clone(&self.driver);
+        let account = self.account.clone();
+        let known: Vec<Device> = self.locks.values().map(|known| known.device.clone()).collect();
+        let clock = Arc::clone(&self.shared.clock);
+        let limit = clock.now().after(CONNECT_LIMIT);
+        let mut connecting = driver.connect(&account, &known, sender);
+        let mut early = Vec::new();
+        let connected = loop {
+            tokio::select! {
+                biased;
+                connected = &mut connecting => break connected,
+                Some(signal) = signals.recv(), if early.len() < EARLY => early.push(signal),
+                order = orders.recv() => return Err(stopped(order)),
+                () = clock.sleep_until(limit) => {
+                    break Err(ConnectError::Unreachable("The hub did not answer in time.".to_owned()));
+                }
+            }
+        };
+        drop(connecting);
+        let link = connected.map_err(Ended::Lost)?;
+        for signal in early {
+            if let Some(why) = self.on_signal(signal, None).await {
+                return Err(Ended::Lost(why));
+            }
+        }
+        Ok(link)
+    }
+
+    async fn serve(
+        &mut self,
+        link: &Arc<dyn Link>,
+        signals: &mut mpsc::Receiver<Signal>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Ended {
+        let clock = Arc::clone(&self.shared.clock);
+        let pace = self.driver.resync_pace();
+        let mut next = clock.now();
+        loop {
+            let waiting = !self.resync.is_empty();
+            tokio::select! {
+                biased;
+                order = orders.recv() => return stopped(order),
+                signal = signals.recv() => {
+                    let Some(signal) = signal else {
+                        return Ended::Lost(ConnectError::Unreachable("The connection to the hub ended.".to_owned()));
+                    };
+                    if let Some(why) = self.on_signal(signal, Some(link)).await {
+                        return Ended::Lost(why);
+                    }
+                }
+                () = clock.sleep_until(next), if waiting => {
+                    next = self.resync_some(pace);
+                }
+            }
+        }
+    }
+
+    /// Reads locks back after a (re)connection, at the pace that the driver's hub can bear.
+    fn resync_some(&mut self, pace: Duration) -> Moment {
+        let batch = if pace.is_zero() { usize::MAX } else { 1 };
+        for _ in 0..batch {
+            let Some(device) = self.resync.pop_front() else { break };
+            if let Some(handle) = self.directory.find(device) {
+                handle.tell(Message::Resync);
+            }
+        }
+        self.shared.now().after(pace)
+    }
+
+    /// Takes in one signal; `Some` if it says that the connection is over. Without a link it was said while the
+    /// connection was being made: every lock gets the link afterwards, when it knows all that was said.
+    async fn on_signal(&mut self, signal: Signal, link: Option<&Arc<dyn Link>>) -> Option<ConnectError> {
+        match signal {
+            Signal::Discovered { about, traits } => self.discovered(*about, traits, link).await,
+            Signal::Synced => self.synced().await,
+            Signal::Lost(why) => return Some(why),
+            Signal::Gone(native) => self.tell(&native, Message::Gone),
+            Signal::Reach(native, reach) => self.tell(&native, Message::Reach(reach)),
+            Signal::Said(native, report) => self.tell(&native, Message::Said(report)),
+            Signal::Battery(native, level) => self.tell(&native, Message::Battery(level)),
+            Signal::Door(native, open) => self.tell(&native, Message::Door(open)),
+            Signal::Denied(native, reason, at) => self.tell(&native, Message::Denied(reason, at)),
+            Signal::Answered(native, attempt, answer, _) => self.tell(&native, Message::Answered(attempt, answer)),
+            Signal::ReadFailed(native, read) => self.tell(&native, Message::ReadFailed(read)),
+        }
+        None
+    }
+
+    fn tell(&self, native: &NativeId, message: Message) {
+        match self.locks.get(native) {
+            Some(known) => known.handle.tell(message),
+            None => tracing::debug!(lock = %native, "a hub spoke of a lock that it had not described"),
+        }
+    }
+
+    async fn discovered(&mut self, about: About, traits: Traits, link: Option<&Arc<dyn Link>>) {
+        let Some(known) = self.locks.get_mut(&about.native) else {
+            self.first_seen(about, traits, link).await;
+            return;
+        };
+        let changed = (known.device.about != about).then(|| Box::new(about.clone()));
+        known.device.about = about;
+        send(&known.handle, Message::Described { about: changed, traits }).await;
+    }
+
+    async fn first_seen(&mut self, about: About, traits: Traits, link: Option<&Arc<dyn Link>>) {
+        let now = self.shared.now();
+        let device = Device {
+            id: DeviceId::new_at(now.wall),
+            workspace: self.account.workspace,
+            account: self.account.id,
+            provider: self.account.provider,
+            about,
+            nickname: None,
+            custom_metadata: "{}".to_owned(),
+            is_managed: self.account.manages_new_devices,
+            state: DeviceState::default(),
+            created_at: now.wall,
+        };
+        let mut added = self.event(EventKind::DeviceAdded);
+        added.device = Some(device.id);
+        self.shared.record(Change::DeviceSeen { device: Box::new(device.clone()), events: vec![added] }).await;
+        let handle = self.start_lock(device, Some(traits), Vec::new());
+        if let Some(link) = link {
+            send(&handle, Message::LinkUp(Arc::clone(link))).await;
+        }
+    }
+
+    async fn synced(&mut self) {
+        let mut kinds = Vec::new();
+        if self.account.link != LinkState::Up && !(self.account.link == LinkState::Connecting && self.reconnection) {
+            kinds.push(EventKind::AccountConnected);
+        }
+        if !self.account.first_sync_done {
+            kinds.push(EventKind::AccountCompletedFirstSync);
+        } else if !kinds.is_empty() {
+            kinds.push(EventKind::AccountCompletedFirstSyncAfterReconnection);
+        }
+        self.account.first_sync_done = true;
+        self.set_link(LinkState::Up, kinds).await;
+        self.pause = PAUSE.0;
+        self.resync = self.locks.values().map(|known| known.device.id).collect();
+        self.settled.send_replace(true);
+    }
+
+    async fn down(&mut self, why: &ConnectError) {
+        let trouble = match why {
+            ConnectError::Unreachable(_) => LinkTrouble::HubDisconnected,
+            ConnectError::CredentialsRefused(_) | ConnectError::BadConfig(_) => LinkTrouble::CredentialsRefused,
+        };
+        let because = match trouble {
+            LinkTrouble::HubDisconnected => OfflineBecause::HubDisconnected,
+            LinkTrouble::CredentialsRefused => OfflineBecause::AccountDisconnected,
+        };
+        self.resync.clear();
+        for known in self.locks.values() {
+            send(&known.handle, Message::LinkDown(because)).await;
+        }
+        if matches!(&self.account.link, LinkState::Down { trouble: known, .. } if *known == trouble) {
+            return;
+        }
+        tracing::warn!(account.id = %self.account.id, %why, "a hub is not connected");
+        let was_up = !matches!(self.account.link, LinkState::Down { .. });
+        let kinds = if was_up { vec![EventKind::AccountDisconnected] } else { Vec::new() };
+        let since = self.shared.now().wall;
+        self.set_link(LinkState::Down { trouble, message: why.to_string(), since }, kinds).await;
+    }
+
+    async fn set_link(&mut self, link: LinkState, kinds: Vec<EventKind>) {
+        let events = kinds.into_iter().map(|kind| self.event(kind)).collect();
+        let first_sync_done = self.account.first_sync_done;
+        let change = Change::AccountLink { account: self.account.id, link: link.clone(), first_sync_done, events };
+        self.shared.record(change).await;
+        self.account.link = link;
+    }
+
+    fn event(&self, kind: EventKind) -> Event {
+        Event {
+            id: self.shared.next_event(),
+            workspace: self.account.workspace,
+            account: Some(self.account.id),
+            device: None,
+            occurred_at: self.shared.now().wall,
+            kind,
+        }
+    }
+
+    /// Tells all before it waits for any, so that the slowest lock sets the time and not the sum.
+    async fn stop_locks(&mut self) {
+        let mut stopping = Vec::with_capacity(self.locks.len());
+        for (_, known) in self.locks.drain() {
+            self.directory.leave(known.device.id);
+            let (done, stopped) = oneshot::channel();
+            send(&known.handle, Message::Stop(done)).await;
+            stopping.push(stopped);
+        }
+        for stopped in stopping {
+            let _ = stopped.await;
+        }
+    }
+}
+
+/// For what a lock must not miss: waits for room in its mailbox. The lock's task never waits for the session, so this
+/// ends.
+async fn send(handle: &LockHandle, message: Message) {
+    let _ = handle.mailbox.send(message).await;
+}
+
+fn stopped(order: Option<Order>) -> Ended {
+    match order {
+        Some(Order::Stop(done)) => Ended::Stopped(done),
+        None => Ended::Abandoned,
+    }
+}

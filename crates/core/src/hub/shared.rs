@@ -1,0 +1,82 @@
+//! What every task of the engine holds: the ports, the settings and the waiters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::waiters::Waiters;
+use crate::change::Change;
+use crate::ids::EventId;
+use crate::ports::{Clock, CommitError, ReadId, Store};
+use crate::time::Moment;
+
+/// Settings of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineSettings {
+    /// How long an attempt may take in all. Default 30 s.
+    pub deadline: Duration,
+    /// How many attempts may wait for one lock. Default 32.
+    pub queue_per_lock: usize,
+    /// How long after a restart a lock's hub may take before the attempts that were left over are called unknown.
+    pub recovery: Duration,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(30), queue_per_lock: 32, recovery: Duration::from_secs(10) }
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: EngineSettings,
+    pub(crate) waiters: Waiters,
+    reads: AtomicU64,
+}
+
+/// First and longest wait between tries to commit what must be committed.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+impl Shared {
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: EngineSettings) -> Self {
+        Self { store, clock, settings, waiters: Waiters::default(), reads: AtomicU64::new(1) }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    pub(crate) fn next_read(&self) -> ReadId {
+        ReadId(self.reads.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn next_event(&self) -> EventId {
+        EventId::new_at(self.now().wall)
+    }
+
+    /// Commits what has already happened in the world and so cannot be given up: tries until it is stored.
+    ///
+    /// A conflict means that the row is gone or has ended; there is nothing left to record then.
+    pub(crate) async fn record(&self, change: Change) -> Recorded {
+        let mut wait = RETRY.0;
+        loop {
+            match self.store.commit(change.clone()).await {
+                Ok(()) => return Recorded::Stored,
+                Err(CommitError::Conflict(what)) => {
+                    tracing::warn!(condition = what, "a change found its row gone or ended");
+                    return Recorded::Obsolete;
+                }
+                Err(error) => tracing::error!(%error, "a change could not be stored; trying again"),
+            }
+            self.clock.sleep_until(self.now().after(wait)).await;
+            wait = (wait * 2).min(RETRY.1);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Stored,
+    Obsolete,
+}

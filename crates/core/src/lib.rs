@@ -1,0 +1,22 @@
+//! The rules and the engine of Thumbturn.
+//!
+//! What lives here: what a lock, an attempt, an event, a scope and an account *are*, the rules that decide how an
+//! attempt ends ([`attempt`]), and the tasks that carry attempts out ([`hub`]). What does not: HTTP, JSON, SQL and
+//! clocks of its own. Time comes in as a [`time::Moment`] or through [`ports::Clock`]; rows are written through
+//! [`ports::Store`]; hubs are reached through [`ports::Driver`].
+
+pub mod accounts;
+pub mod attempt;
+pub mod attempts;
+pub mod change;
+pub mod credentials;
+pub mod devices;
+pub mod events;
+pub mod hub;
+pub mod ids;
+pub mod locks;
+pub mod memory;
+pub mod ports;
+pub mod scope;
+pub mod time;
+pub mod workspaces;

@@ -1,0 +1,397 @@
+//! What one lock has told, and what a further report therefore means.
+//!
+//! Hubs repeat, replay and split what a lock says. [`Memory`] turns reports into [`Fact`]s: a movement once, with its
+//! cause where the lock tells it; a jam once; a doubt where a report may be an old one said again. It has no clock and
+//! decides nothing about attempts: see [`crate::attempt`].
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::events::Method;
+use crate::locks::{Bolt, Traits};
+use crate::ports::{How, ReadId, Report, Said};
+use crate::time::Moment;
+
+/// Some locks send the same report a second time 4 to 5 s later. A report that says the same as one within this time,
+/// with another in between, may be such a repeat.
+pub const REPEAT_WINDOW: Duration = Duration::from_secs(6);
+
+/// How long a change waits for the report that says what caused it, on locks that are known to send one.
+pub const TAG_WAIT: Duration = Duration::from_millis(100);
+
+/// A cause that comes after its change was already told still belongs to that change for this long.
+const LATE_TAG: Duration = Duration::from_millis(1500);
+
+const HISTORY: usize = 8;
+const READS: usize = 8;
+
+/// What moved a bolt, as the lock told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// How.
+    pub method: Method,
+    /// The keypad slot that was used.
+    pub slot: Option<u32>,
+}
+
+/// What is known of the bolt since the hub session came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing yet.
+    Nothing,
+    /// The lock told a position.
+    At(Bolt),
+    /// The lock told a jam.
+    Jammed,
+}
+
+/// What a report means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What.
+    pub what: What,
+    /// When its first report was heard. For a cause that comes late: when its movement was.
+    pub heard: Moment,
+    /// When it happened, where the lock or its hub told.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// The kinds of fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The bolt is at another place than the lock told before (`from` is `Nothing` for a first word).
+    Moved {
+        /// Where it was known to be.
+        from: Known,
+        /// Where it is.
+        to: Bolt,
+        /// What moved it.
+        cause: Option<Cause>,
+        /// Whether this may be an old report said again. Such a movement is never evidence.
+        doubtful: bool,
+    },
+    /// The lock told of an operation that left the bolt where it was known to be.
+    Operated {
+        /// Where it is.
+        at: Bolt,
+        /// What operated it.
+        cause: Cause,
+        /// Whether this may be an old report said again.
+        doubtful: bool,
+        /// Whether it only adds the cause to a movement that was already told.
+        late_cause: bool,
+    },
+    /// The lock says something that it said shortly before something else: perhaps a repeat. Worth a read.
+    Doubt {
+        /// Where the bolt would be, if it is true.
+        to: Known,
+    },
+    /// The answer to a read.
+    Read {
+        /// Which.
+        read: ReadId,
+        /// When we asked; `None` if the read is not one of ours.
+        asked: Option<Moment>,
+        /// What was known before.
+        from: Known,
+        /// The answer.
+        said: Said,
+        /// The cause that a doubtful report had told, if the read bears it out.
+        cause: Option<Cause>,
+    },
+    /// A value from before, on a lock that cannot be asked: the best there is, and no evidence.
+    Recalled {
+        /// Where the bolt was.
+        at: Bolt,
+    },
+    /// The lock tells a jam that it had not told before.
+    Jammed,
+    /// The lock tells that something blocks the bolt.
+    Obstructed,
+    /// The lock no longer knows where its bolt is.
+    Unsure,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    from: Known,
+    to: Bolt,
+    report: Report,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    to: Known,
+    cause: Option<Cause>,
+}
+
+/// What one lock has told since its hub session came up.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    known: Known,
+    history: VecDeque<(Said, Moment)>,
+    sequence: Option<u64>,
+    held: Option<Held>,
+    told_without_cause: Option<(Bolt, Moment)>,
+    claim: Option<Claim>,
+    reads: VecDeque<(ReadId, Moment)>,
+    session_began: Option<Moment>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            known: Known::Nothing,
+            history: VecDeque::new(),
+            sequence: None,
+            held: None,
+            told_without_cause: None,
+            claim: None,
+            reads: VecDeque::new(),
+            session_began: None,
+        }
+    }
+}
+
+impl Memory {
+    /// What is known of the bolt.
+    #[must_use]
+    pub const fn known(&self) -> Known {
+        self.known
+    }
+
+    /// Notes that a hub session began. For a while what the lock says may be a repeat of something that nobody heard.
+    pub fn session_began(&mut self, at: Moment) {
+        self.session_began = Some(at);
+    }
+
+    /// Forgets the position: the session is over and anything may happen until the lock speaks again. The history
+    /// stays, since repeats outlive a session.
+    pub fn forget_position(&mut self) {
+        self.known = Known::Nothing;
+        self.held = None;
+        self.claim = None;
+        self.reads.clear();
+    }
+
+    /// Whether the lock said something that only a read can bear out.
+    #[must_use]
+    pub const fn in_doubt(&self) -> bool {
+        self.claim.is_some()
+    }
+
+    /// Notes a jam that was told in another way than by a report.
+    pub fn jammed(&mut self) {
+        self.known = Known::Jammed;
+    }
+
+    /// A command is written: the answers to earlier reads will tell nothing about it.
+    pub fn forget_reads(&mut self) {
+        self.reads.clear();
+    }
+
+    /// Notes a read that was asked at `at`.
+    pub fn asked(&mut self, read: ReadId, at: Moment) {
+        if self.reads.len() == READS {
+            self.reads.pop_front();
+        }
+        self.reads.push_back((read, at));
+    }
+
+    /// When something held back must be told, if nothing comes before.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Moment> {
+        self.held.map(|held| held.report.heard.after(TAG_WAIT).steadily())
+    }
+
+    /// Tells what was held back until `now`.
+    pub fn tick(&mut self, now: Moment) -> Option<Fact> {
+        if self.wake_at().is_some_and(|at| now.reached(at)) { self.release() } else { None }
+    }
+
+    /// Tells at once what is held back: a command is about to be written, and what came before it must be known.
+    pub fn release(&mut self) -> Option<Fact> {
+        let held = self.held.take()?;
+        Some(self.moved(held.from, held.to, None, false, &held.report))
+    }
+
+    /// What `report` means. At most two facts: one that was held back, and its own.
+    pub fn hear(&mut self, report: &Report, traits: &Traits) -> Vec<Fact> {
+        let is_statement = matches!(report.how, How::Untagged | How::Tagged(..));
+        if is_statement && self.is_counted_repeat(report) {
+            return Vec::new();
+        }
+        let mut facts = Vec::new();
+        if self.contradicts_held(report) {
+            facts.extend(self.release());
+        }
+        facts.extend(self.interpret(report, traits));
+        if is_statement {
+            self.remember(report);
+        }
+        facts
+    }
+
+    fn interpret(&mut self, report: &Report, traits: &Traits) -> Option<Fact> {
+        match report.how {
+            How::Assumed => None,
+            How::Remembered => self.recall(report, traits),
+            How::Read(read) => Some(self.answer(read, report)),
+            How::Untagged => self.statement(report, None, traits),
+            How::Tagged(method, slot) => self.statement(report, Some(Cause { method, slot }), traits),
+        }
+    }
+
+    fn is_counted_repeat(&mut self, report: &Report) -> bool {
+        let Some(count) = report.sequence else { return false };
+        let repeated = self.sequence.is_some_and(|seen| count <= seen);
+        if !repeated {
+            self.sequence = Some(count);
+        }
+        repeated
+    }
+
+    fn contradicts_held(&self, report: &Report) -> bool {
+        let Some(held) = self.held else { return false };
+        !matches!(report.how, How::Assumed | How::Remembered) && report.said != Said::At(held.to)
+    }
+
+    fn remember(&mut self, report: &Report) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back((report.said, report.heard));
+    }
+
+    fn said_recently(&self, report: &Report) -> bool {
+        report.sequence.is_none()
+            && self
+                .history
+                .iter()
+                .any(|(said, heard)| *said == report.said && report.heard.since(*heard) <= REPEAT_WINDOW)
+    }
+
+    /// Whether `report` may be an old one said again: the same was heard shortly before, or, so soon after the session
+    /// began, was perhaps said when nobody listened. The latter is asked only where a read can settle it; elsewhere it
+    /// would take all evidence away.
+    fn may_be_repeat(&self, report: &Report, traits: &Traits) -> bool {
+        let is_young = self.session_began.is_some_and(|began| report.heard.since(began) <= REPEAT_WINDOW);
+        self.said_recently(report) || (traits.readable && is_young && report.sequence.is_none())
+    }
+
+    fn recall(&mut self, report: &Report, traits: &Traits) -> Option<Fact> {
+        let Said::At(at) = report.said else { return None };
+        if traits.readable || self.known != Known::Nothing {
+            return None;
+        }
+        self.known = Known::At(at);
+        Some(fact(What::Recalled { at }, report))
+    }
+
+    fn answer(&mut self, read: ReadId, report: &Report) -> Fact {
+        let asked = self.reads.iter().find(|(id, _)| *id == read).map(|(_, at)| *at);
+        self.reads.retain(|(id, _)| *id != read);
+        let from = self.known;
+        self.held = None;
+        let claim = self.claim.take();
+        match report.said {
+            Said::At(at) => self.known = Known::At(at),
+            Said::Jammed => self.known = Known::Jammed,
+            Said::Obstructed => {}
+            Said::Unsure => self.known = Known::Nothing,
+        }
+        let cause = claim.filter(|claim| self.known == claim.to).and_then(|claim| claim.cause);
+        if let Said::At(at) = report.said
+            && cause.is_none()
+            && !matches!(from, Known::Nothing)
+            && from != self.known
+        {
+            // The read found a movement whose report is still to come.
+            self.told_without_cause = Some((at, report.heard));
+        }
+        fact(What::Read { read, asked, from, said: report.said, cause }, report)
+    }
+
+    fn statement(&mut self, report: &Report, cause: Option<Cause>, traits: &Traits) -> Option<Fact> {
+        match report.said {
+            Said::At(to) => self.position(to, report, cause, traits),
+            Said::Jammed => self.jam(report, traits),
+            Said::Obstructed if traits.readable && self.said_recently(report) => self.doubt(self.known, None, report),
+            Said::Obstructed => Some(fact(What::Obstructed, report)),
+            Said::Unsure => {
+                self.known = Known::Nothing;
+                Some(fact(What::Unsure, report))
+            }
+        }
+    }
+
+    fn jam(&mut self, report: &Report, traits: &Traits) -> Option<Fact> {
+        if self.known == Known::Jammed {
+            return None;
+        }
+        if traits.readable && self.may_be_repeat(report, traits) {
+            return self.doubt(Known::Jammed, None, report);
+        }
+        self.known = Known::Jammed;
+        Some(fact(What::Jammed, report))
+    }
+
+    fn position(&mut self, to: Bolt, report: &Report, cause: Option<Cause>, traits: &Traits) -> Option<Fact> {
+        if let Some(cause) = cause
+            && let Some(held) = self.held.take()
+        {
+            return Some(self.moved(held.from, held.to, Some(cause), false, &held.report));
+        }
+        if self.known == Known::At(to) {
+            return cause.map(|cause| self.operated(to, cause, report, traits));
+        }
+        let doubtful = self.may_be_repeat(report, traits);
+        if doubtful && traits.readable {
+            return self.doubt(Known::At(to), cause, report);
+        }
+        let from = self.known;
+        self.known = Known::At(to);
+        if cause.is_none() && traits.tags && !doubtful {
+            self.held = Some(Held { from, to, report: *report });
+            return None;
+        }
+        Some(self.moved(from, to, cause, doubtful, report))
+    }
+
+    fn doubt(&mut self, to: Known, cause: Option<Cause>, report: &Report) -> Option<Fact> {
+        // An untagged report beside a tagged one must not take away what the tag told.
+        let kept = self.claim.filter(|claim| claim.to == to).and_then(|claim| claim.cause);
+        self.claim = Some(Claim { to, cause: cause.or(kept) });
+        Some(fact(What::Doubt { to }, report))
+    }
+
+    fn moved(&mut self, from: Known, to: Bolt, cause: Option<Cause>, doubtful: bool, report: &Report) -> Fact {
+        self.claim = None;
+        self.told_without_cause = cause.is_none().then_some((to, report.heard));
+        fact(What::Moved { from, to, cause, doubtful }, report)
+    }
+
+    /// A cause that comes late belongs to the movement that was told without one, and to that movement's time: it may
+    /// have been before a command that was written since.
+    fn operated(&mut self, at: Bolt, cause: Cause, report: &Report, traits: &Traits) -> Fact {
+        let moved = self
+            .told_without_cause
+            .take()
+            .filter(|(told, when)| *told == at && report.heard.since(*when) <= LATE_TAG)
+            .map(|(_, when)| when);
+        // Only a remote operation is evidence; of the others each is worth its event.
+        let doubtful = moved.is_none()
+            && match cause.method {
+                Method::Remote => self.may_be_repeat(report, traits),
+                _ => self.said_recently(report),
+            };
+        let what = What::Operated { at, cause, doubtful, late_cause: moved.is_some() };
+        Fact { heard: moved.unwrap_or(report.heard), ..fact(what, report) }
+    }
+}
+
+const fn fact(what: What, report: &Report) -> Fact {
+    Fact { what, heard: report.heard, occurred_at: report.occurred_at }
+}

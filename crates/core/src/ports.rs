@@ -1,0 +1,280 @@
+//! What the engine needs from outside: a store, drivers and a clock. Few methods; about one screen.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::accounts::Account;
+use crate::attempts::Attempt;
+use crate::change::Change;
+use crate::devices::{About, Device};
+use crate::events::Method;
+use crate::ids::{AccountId, AttemptId, NativeId};
+use crate::locks::{Bolt, Reachability, Traits, Unavailable};
+use crate::time::Moment;
+
+/// A boxed future, so that the ports can be trait objects.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The clock. Under test it is a simulated one.
+pub trait Clock: Send + Sync {
+    /// Now, on both clocks.
+    fn now(&self) -> Moment;
+    /// Returns once `now().reached(moment)`.
+    fn sleep_until(&self, moment: Moment) -> Later<'_, ()>;
+}
+
+/// Where things are kept. Writes are [`Change`]s, each all or nothing; an answered commit is on disk.
+pub trait Store: Send + Sync {
+    /// Commits one change.
+    fn commit(&self, change: Change) -> Later<'_, Result<(), CommitError>>;
+    /// Every connected account, for the start.
+    fn accounts(&self) -> Later<'_, Result<Vec<Account>, StoreError>>;
+    /// The devices of one account, for the start of its hub session.
+    fn devices_of(&self, account: AccountId) -> Later<'_, Result<Vec<Device>, StoreError>>;
+    /// The attempts of one account that a stopped server left unfinished, oldest first.
+    fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>>;
+}
+
+/// Why a read did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database could not do it now: full disk, I/O error, closed. Trying again may help.
+    #[error("the database is not available")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// What was read cannot be understood: a fault of ours or a damaged file. Trying again does not help.
+    #[error("the database holds something unexpected: {0}")]
+    Corrupt(String),
+}
+
+/// Why a commit did not happen. Nothing of the change was written.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// A condition of the change did not hold: the row is gone, has ended or has changed since it was read, or a
+    /// unique name is taken. The text names the condition.
+    #[error("a condition of the change does not hold: {0}")]
+    Conflict(&'static str),
+    /// The write queue is full: the caller should answer "try again later".
+    #[error("the write queue is full")]
+    Busy,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A driver: turns one kind of hub into the same few words. It reports; it never decides whether an attempt succeeded.
+pub trait Driver: Send + Sync {
+    /// Connects to the hub of `account`. What the hub says goes into `signals`, in order, beginning with the locks it
+    /// knows and then [`Signal::Synced`]; the session is over when the driver sends [`Signal::Lost`] or drops its end.
+    /// `known` are the devices of earlier sessions.
+    fn connect<'a>(
+        &'a self,
+        account: &'a Account,
+        known: &'a [Device],
+        signals: mpsc::Sender<Signal>,
+    ) -> Later<'a, Result<Arc<dyn Link>, ConnectError>>;
+
+    /// How long to wait between two reads when all locks of a hub are read back after a connection.
+    fn resync_pace(&self) -> Duration {
+        Duration::from_millis(20)
+    }
+}
+
+/// A live connection to a hub. Dropping it closes the connection and everything queued in it.
+pub trait Link: Send + Sync {
+    /// Hands one command to the hub. The driver asks `gate` in the instant before it writes; it never queues a command
+    /// while disconnected and never sends one twice. What the hub says of it comes as [`Signal::Answered`].
+    ///
+    /// The engine drops the future when the attempt ends before it does (the hub is lost, the time is over), and from
+    /// then on nothing may be written: gate and write belong into this future, not into a task of their own.
+    fn carry_out<'a>(&'a self, order: Order, gate: Gate<'a>) -> Later<'a, Result<(), NotWritten>>;
+    /// Asks a lock for its state. The answer comes as a report with [`How::Read`], or as [`Signal::ReadFailed`].
+    fn ask<'a>(&'a self, lock: &'a NativeId, read: ReadId) -> Later<'a, Result<(), NotWritten>>;
+}
+
+/// One command.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The attempt behind it; answers name it.
+    pub attempt: AttemptId,
+    /// The lock.
+    pub lock: NativeId,
+    /// The wanted position.
+    pub wanted: Bolt,
+}
+
+/// Numbers a read, so that its answer can be told from other reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReadId(pub u64);
+
+/// Asked by a driver in the instant before it writes a command.
+#[derive(Clone, Copy)]
+pub struct Gate<'a> {
+    clock: &'a dyn Clock,
+    send_by: Moment,
+    passed: Option<&'a OnceLock<Moment>>,
+}
+
+impl<'a> Gate<'a> {
+    /// A gate that closes at `send_by`.
+    #[must_use]
+    pub fn new(clock: &'a dyn Clock, send_by: Moment) -> Self {
+        Self { clock, send_by, passed: None }
+    }
+
+    /// A gate that notes when it let a command pass. What was heard before cannot be the command's doing.
+    pub(crate) fn noting(clock: &'a dyn Clock, send_by: Moment, passed: &'a OnceLock<Moment>) -> Self {
+        Self { clock, send_by, passed: Some(passed) }
+    }
+
+    /// Whether the command may still be written.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let now = self.clock.now();
+        let is_open = !now.reached(self.send_by);
+        if let Some(passed) = self.passed.filter(|_| is_open) {
+            // Asked twice, the first time counts: the command may have left right after it.
+            let _ = passed.set(now);
+        }
+        is_open
+    }
+}
+
+impl fmt::Debug for Gate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("send_by", &self.send_by).finish_non_exhaustive()
+    }
+}
+
+/// Why a command or a read was not handed to the hub. Nothing of it left this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotWritten {
+    /// The gate was closed.
+    TooLate,
+    /// There is nobody to write to.
+    Unavailable(Unavailable),
+    /// The lock or the protocol has no such command, or the driver's bounded queue is full.
+    Rejected(String),
+}
+
+/// What a hub says of one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Accepted by the lock, or by its hub where nothing better can be had. Proves no movement.
+    Accepted,
+    /// The hub says the lock did not acknowledge. The bolt may have moved all the same.
+    NotAcknowledged,
+    /// Refused: the command was not carried out.
+    Refused(Refused),
+}
+
+/// Why a lock or hub refused a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The bolt is jammed.
+    Jammed,
+    /// Something blocks the bolt.
+    Obstructed,
+    /// The lock is in privacy mode.
+    PrivacyMode,
+    /// Anything else, in the hub's words. Holds no secret.
+    Other(String),
+}
+
+/// What a driver says about its hub.
+#[derive(Clone, Debug)]
+pub enum Signal {
+    /// A lock exists: new, or something about it changed.
+    Discovered {
+        /// What it is.
+        about: Box<About>,
+        /// How it behaves.
+        traits: Traits,
+    },
+    /// The hub says that a lock was removed. (An empty or failed list is not this.)
+    Gone(NativeId),
+    /// Every lock that the hub knows at the start of the session has been sent.
+    Synced,
+    /// Whether a lock can be reached. Said of each lock in each session: when a session ends, all of its locks are
+    /// called offline until the next one says otherwise.
+    Reach(NativeId, Reachability),
+    /// A lock said something about its bolt.
+    Said(NativeId, Report),
+    /// A lock told its battery's charge, 0 to 1.
+    Battery(NativeId, f64),
+    /// A door sensor told whether the door stands open.
+    Door(NativeId, bool),
+    /// A wrong code was entered at a lock; the reason in the contract's words where the lock tells.
+    Denied(NativeId, Option<&'static str>, Moment),
+    /// The hub said something of a command.
+    Answered(NativeId, AttemptId, Answer, Moment),
+    /// A read got no answer.
+    ReadFailed(NativeId, ReadId),
+    /// The connection is over.
+    Lost(ConnectError),
+}
+
+/// What a lock said about its bolt, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What.
+    pub said: Said,
+    /// How it was said.
+    pub how: How,
+    /// When the driver heard it.
+    pub heard: Moment,
+    /// When it happened, by the lock's or hub's own clock, where told.
+    pub occurred_at: Option<Timestamp>,
+    /// The lock's own count of its reports, where the protocol carries one: a count already seen is a repeat.
+    pub sequence: Option<u64>,
+}
+
+/// What a lock says about its bolt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Where it stands.
+    At(Bolt),
+    /// It is stuck between its ends.
+    Jammed,
+    /// Something blocks it.
+    Obstructed,
+    /// The lock does not know.
+    Unsure,
+}
+
+/// How a lock said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// A report of the lock, without a word on what moved the bolt.
+    Untagged,
+    /// A report that says what moved the bolt, and the keypad slot where there is one.
+    Tagged(Method, Option<u32>),
+    /// The answer to a read of ours.
+    Read(ReadId),
+    /// Retained, cached or replayed: it was true once. Confirms nothing.
+    Remembered,
+    /// Set by the hub by itself, without word from the lock. Confirms nothing and changes nothing.
+    Assumed,
+}
+
+/// Why there is no connection to a hub. Texts are for people and hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// Not reachable, or went away. Trying again may help.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The hub refuses the credentials. Somebody has to act; we try again now and then.
+    #[error("{0}")]
+    CredentialsRefused(String),
+    /// The account's settings cannot work. Trying again does not help.
+    #[error("{0}")]
+    BadConfig(String),
+}
+
+/// How long a driver may take to connect before the engine gives up on it and tries again.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
