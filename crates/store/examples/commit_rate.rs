@@ -1,0 +1,178 @@
+//! How many commits a second the store takes: 64 tasks accept an attempt, wait for the disk, finish it, wait again.
+//!
+//! `cargo run --release -p thumbturn-store --example commit_rate [seconds] [directory]`
+
+#![expect(clippy::print_stdout, reason = "it is what the program is for")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use thumbturn_core::accounts::{Account, LinkState, Provider};
+use thumbturn_core::attempts::{Attempt, Outcome};
+use thumbturn_core::change::{Change, SetUp};
+use thumbturn_core::devices::{About, Device, DeviceState, Reach};
+use thumbturn_core::events::{Event, EventKind, Method};
+use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId, NativeId, OperatorId, WorkspaceId};
+use thumbturn_core::locks::{Action, Bolt};
+use thumbturn_core::workspaces::Workspace;
+use thumbturn_store::{OpenOptions, Store};
+
+const TASKS: usize = 64;
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failed> {
+    let mut args = std::env::args().skip(1);
+    let seconds = args.next().map_or(Ok(5), |seconds| seconds.parse())?;
+    let dir = args.next().map_or_else(|| std::env::temp_dir().join("thumbturn-commit-rate"), PathBuf::from);
+    if dir.exists() {
+        return Err(format!("{} is there already", dir.display()).into());
+    }
+    let result = measure(&dir, Duration::from_secs(seconds)).await;
+    std::fs::remove_dir_all(&dir)?;
+    result
+}
+
+async fn measure(dir: &Path, time: Duration) -> Result<(), Failed> {
+    let store = thumbturn_store::open(OpenOptions::new(dir))?;
+    let set_up = set_up();
+    let devices = set_up.devices.clone();
+    store.commit(Change::SetUp(Box::new(set_up))).await?;
+
+    let unlocks = Arc::new(AtomicU64::new(0));
+    let began = Instant::now();
+    let tasks: Vec<_> = devices
+        .into_iter()
+        .map(|device| tokio::spawn(unlock_until(began + time, store.clone(), device, Arc::clone(&unlocks))))
+        .collect();
+    let mut slowest: Vec<Duration> = Vec::new();
+    for task in tasks {
+        slowest.extend(task.await??);
+    }
+    report(unlocks.load(Ordering::Relaxed), began.elapsed(), slowest);
+    Ok(())
+}
+
+fn report(unlocks: u64, took: Duration, mut each: Vec<Duration>) {
+    each.sort_unstable();
+    let at = |part: usize| each.get(each.len() * part / 1000).copied().unwrap_or_default();
+    let rate = |count: u64| count as f64 / took.as_secs_f64();
+    println!(
+        "{TASKS} tasks: {:.0} commits/s, {:.0} unlocks/s; an unlock (two commits) takes {:?} median, {:?} p99",
+        rate(unlocks * 2),
+        rate(unlocks),
+        at(500),
+        at(990),
+    );
+}
+
+async fn unlock_until(
+    end: Instant,
+    store: Store,
+    device: Device,
+    unlocks: Arc<AtomicU64>,
+) -> Result<Vec<Duration>, Failed> {
+    let mut each = Vec::new();
+    while Instant::now() < end {
+        let began = Instant::now();
+        unlock(&store, &device).await?;
+        each.push(began.elapsed());
+        unlocks.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(each)
+}
+
+async fn unlock(store: &Store, device: &Device) -> Result<(), Failed> {
+    let now = Timestamp::now();
+    let attempt = Attempt {
+        id: AttemptId::new_at(now),
+        workspace: device.workspace,
+        account: device.account,
+        device: device.id,
+        action: Action::UnlockDoor,
+        created_at: now,
+        outcome: None,
+    };
+    let id = attempt.id;
+    store.commit(Change::AcceptAttempt { attempt, claim: None }).await?;
+    let moved = EventKind::LockMoved { to: Bolt::Unlocked, method: Method::Remote, attempt: Some(id), slot: None };
+    let ended = EventKind::AttemptEnded { attempt: id, action: Action::UnlockDoor, succeeded: true };
+    let event = |kind| Event {
+        id: EventId::new_at(now),
+        workspace: device.workspace,
+        account: Some(device.account),
+        device: Some(device.id),
+        occurred_at: now,
+        kind,
+    };
+    let finish = Change::FinishAttempt {
+        attempt: id,
+        outcome: Outcome::Success { confirmed: true },
+        ended_at: Timestamp::now(),
+        state: Some((device.id, DeviceState { bolt: Some(Bolt::Unlocked), ..device.state.clone() })),
+        events: vec![event(moved), event(ended)],
+    };
+    Ok(store.commit(finish).await?)
+}
+
+fn set_up() -> SetUp {
+    let now = Timestamp::now();
+    let (workspace, account) = (WorkspaceId::new_at(now), AccountId::new_at(now));
+    let device = |n: usize| Device {
+        id: DeviceId::new_at(now),
+        workspace,
+        account,
+        provider: Provider::Sandbox,
+        about: About {
+            native: NativeId(n.to_string()),
+            name: format!("Door {n}"),
+            device_type: "yale_lock".to_owned(),
+            manufacturer: "yale".to_owned(),
+            manufacturer_name: "Yale".to_owned(),
+            model: "Bench".to_owned(),
+            serial_number: None,
+            can_lock: true,
+            can_unlock: true,
+            has_keypad: true,
+            has_direct_power: false,
+        },
+        nickname: None,
+        custom_metadata: "{}".to_owned(),
+        is_managed: true,
+        state: DeviceState { fresh: true, reach: Reach::Online, battery: Some(0.9), ..DeviceState::default() },
+        created_at: now,
+    };
+    SetUp {
+        operator: OperatorId::new_at(now),
+        workspace: Workspace {
+            id: workspace,
+            name: "Bench".to_owned(),
+            company_name: String::new(),
+            is_sandbox: true,
+            is_suspended: false,
+            publishable_key_enabled: false,
+            publishable_key: None,
+            created_at: now,
+        },
+        keys: Vec::new(),
+        account: Account {
+            id: account,
+            workspace,
+            provider: Provider::Sandbox,
+            display_name: "Sandbox".to_owned(),
+            hub_key: "sandbox".to_owned(),
+            config: "{}".to_owned(),
+            custom_metadata: "{}".to_owned(),
+            customer_key: None,
+            manages_new_devices: true,
+            link: LinkState::Up,
+            first_sync_done: true,
+            created_at: now,
+        },
+        devices: (0..TASKS).map(device).collect(),
+    }
+}

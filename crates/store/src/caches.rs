@@ -1,0 +1,71 @@
+//! The caches of the store, and what makes an entry of theirs stale.
+
+use std::collections::HashSet;
+
+use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
+use thumbturn_core::ids::{AccountId, ClientSessionId, DeviceId, KeyId, WorkspaceId};
+use thumbturn_core::locks::Route;
+use thumbturn_core::workspaces::Workspace;
+
+use crate::cache::Cache;
+
+const KEYS: usize = 4096;
+const SESSIONS: usize = 16_384;
+const ROUTES: usize = 65_536;
+const WORKSPACES: usize = 4096;
+
+/// What a change makes stale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stale {
+    Key(KeyId),
+    Session(ClientSessionId),
+    /// The account is gone, and with it its devices and its place in sessions.
+    Account(AccountId),
+    Route(DeviceId),
+    /// The route, unless it already says so of the device's removal.
+    Removal(DeviceId, bool),
+}
+
+/// Everything cached. (No `Debug`: sessions hold their tokens.)
+pub(crate) struct Caches {
+    pub(crate) keys: Cache<(KeyKind, String), Key>,
+    pub(crate) sessions: Cache<String, ClientSession>,
+    pub(crate) routes: Cache<DeviceId, Route>,
+    /// Workspaces never change after they are made.
+    pub(crate) workspaces: Cache<WorkspaceId, Workspace>,
+}
+
+impl Caches {
+    pub(crate) fn new() -> Self {
+        Self {
+            keys: Cache::new(KEYS),
+            sessions: Cache::new(SESSIONS),
+            routes: Cache::new(ROUTES),
+            workspaces: Cache::new(WORKSPACES),
+        }
+    }
+
+    /// Forgets what a batch of changes made stale, with at most one walk through each cache.
+    pub(crate) fn forget<'a>(&self, stale: impl Iterator<Item = &'a Stale>) {
+        let (mut keys, mut sessions, mut accounts) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for stale in stale {
+            match stale {
+                Stale::Key(id) => drop(keys.insert(*id)),
+                Stale::Session(id) => drop(sessions.insert(*id)),
+                Stale::Account(id) => drop(accounts.insert(*id)),
+                Stale::Route(id) => self.routes.forget(id),
+                Stale::Removal(id, removed) => self.routes.forget_unless(id, |route| route.is_removed == *removed),
+            }
+        }
+        if !keys.is_empty() {
+            self.keys.forget_where(|key| keys.contains(&key.id));
+        }
+        if !accounts.is_empty() {
+            self.routes.forget_where(|route| accounts.contains(&route.account));
+        }
+        if !sessions.is_empty() || !accounts.is_empty() {
+            let names_one = |session: &ClientSession| session.accounts.iter().any(|id| accounts.contains(id));
+            self.sessions.forget_where(|session| sessions.contains(&session.id) || names_one(session));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Events as they lie in the database: the contract's word for the kind, and the rest as JSON of our own.
+
+use serde::{Deserialize, Serialize};
+use thumbturn_core::devices::BatteryStatus;
+use thumbturn_core::events::{EventKind, Method};
+use thumbturn_core::ids::AttemptId;
+use thumbturn_core::locks::{Action, Bolt};
+
+use crate::devices::because_from;
+use crate::error::Corrupt;
+
+/// What an event tells beyond the columns of its row. Fields are only ever added, so that old rows stay readable.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Detail {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slot: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// The attempt that an event names.
+pub(crate) const fn attempt_of(kind: &EventKind) -> Option<AttemptId> {
+    match kind {
+        EventKind::LockMoved { attempt, .. } => *attempt,
+        EventKind::AttemptEnded { attempt, .. } => Some(*attempt),
+        _ => None,
+    }
+}
+
+/// The JSON text of an event's details.
+pub(crate) fn to_json(kind: &EventKind) -> Result<String, Corrupt> {
+    serde_json::to_string(&detail_of(kind)).map_err(|error| Corrupt::new(format!("an event cannot be kept: {error}")))
+}
+
+fn detail_of(kind: &EventKind) -> Detail {
+    let word = |word: &'static str| Some(word.to_owned());
+    match kind {
+        EventKind::DeviceDisconnected { because, .. } => {
+            Detail { because: word(because.as_str()), ..Detail::default() }
+        }
+        EventKind::DeviceDeleted { name } | EventKind::DeviceNameChanged { name } => {
+            Detail { name: Some(name.clone()), ..Detail::default() }
+        }
+        EventKind::DeviceLowBattery { level } => Detail { level: Some(*level), ..Detail::default() },
+        EventKind::DeviceBatteryStatusChanged { status, level } => {
+            Detail { status: word(status.as_str()), level: Some(*level), ..Detail::default() }
+        }
+        EventKind::LockMoved { method, slot, .. } => {
+            Detail { method: word(method.as_str()), slot: *slot, ..Detail::default() }
+        }
+        EventKind::LockAccessDenied { reason } => Detail { reason: reason.and_then(word), ..Detail::default() },
+        // The type or a column says everything. Listed, so that a new kind cannot lose its details unseen.
+        EventKind::DeviceAdded
+        | EventKind::DeviceConnected { .. }
+        | EventKind::DeviceRemoved
+        | EventKind::DeviceConvertedToUnmanaged
+        | EventKind::AttemptEnded { .. }
+        | EventKind::AccountConnected
+        | EventKind::AccountDisconnected
+        | EventKind::AccountCompletedFirstSync
+        | EventKind::AccountCompletedFirstSyncAfterReconnection
+        | EventKind::AccountDeleted => Detail::default(),
+    }
+}
+
+/// The kind of an event from its row.
+pub(crate) fn from_row(name: &str, attempt: Option<AttemptId>, json: &str) -> Result<EventKind, Corrupt> {
+    let detail: Detail =
+        serde_json::from_str(json).map_err(|error| Corrupt::new(format!("details of {name}: {error}")))?;
+    kind_of(name, attempt, detail).ok_or_else(|| Corrupt::new(format!("an event of type {name:?} is incomplete")))
+}
+
+fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<EventKind> {
+    Some(match name {
+        "device.added" => EventKind::DeviceAdded,
+        "device.connected" => EventKind::DeviceConnected { managed: true },
+        "device.unmanaged.connected" => EventKind::DeviceConnected { managed: false },
+        "device.disconnected" | "device.unmanaged.disconnected" => EventKind::DeviceDisconnected {
+            managed: name == "device.disconnected",
+            because: because_from(&detail.because?)?,
+        },
+        "device.removed" => EventKind::DeviceRemoved,
+        "device.deleted" => EventKind::DeviceDeleted { name: detail.name? },
+        "device.name_changed" => EventKind::DeviceNameChanged { name: detail.name? },
+        "device.converted_to_unmanaged" => EventKind::DeviceConvertedToUnmanaged,
+        "device.low_battery" => EventKind::DeviceLowBattery { level: detail.level? },
+        "device.battery_status_changed" => {
+            EventKind::DeviceBatteryStatusChanged { status: status_from(&detail.status?)?, level: detail.level? }
+        }
+        "lock.locked" => moved(Bolt::Locked, attempt, &detail)?,
+        "lock.unlocked" => moved(Bolt::Unlocked, attempt, &detail)?,
+        "lock.access_denied" => EventKind::LockAccessDenied { reason: detail.reason.as_deref().and_then(reason_from) },
+        "action_attempt.lock_door.succeeded" => ended(attempt?, Action::LockDoor, true),
+        "action_attempt.lock_door.failed" => ended(attempt?, Action::LockDoor, false),
+        "action_attempt.unlock_door.succeeded" => ended(attempt?, Action::UnlockDoor, true),
+        "action_attempt.unlock_door.failed" => ended(attempt?, Action::UnlockDoor, false),
+        "connected_account.connected" => EventKind::AccountConnected,
+        "connected_account.disconnected" => EventKind::AccountDisconnected,
+        "connected_account.completed_first_sync" => EventKind::AccountCompletedFirstSync,
+        "connected_account.completed_first_sync_after_reconnection" => {
+            EventKind::AccountCompletedFirstSyncAfterReconnection
+        }
+        "connected_account.deleted" => EventKind::AccountDeleted,
+        _ => return None,
+    })
+}
+
+fn moved(to: Bolt, attempt: Option<AttemptId>, detail: &Detail) -> Option<EventKind> {
+    let method = method_from(detail.method.as_deref()?)?;
+    Some(EventKind::LockMoved { to, method, attempt, slot: detail.slot })
+}
+
+const fn ended(attempt: AttemptId, action: Action, succeeded: bool) -> EventKind {
+    EventKind::AttemptEnded { attempt, action, succeeded }
+}
+
+fn status_from(word: &str) -> Option<BatteryStatus> {
+    use BatteryStatus::{Critical, Full, Good, Low};
+    [Critical, Low, Good, Full].into_iter().find(|status| status.as_str() == word)
+}
+
+fn method_from(word: &str) -> Option<Method> {
+    use Method::{Automatic, Card, Keycode, Manual, Remote, Unknown};
+    [Keycode, Manual, Automatic, Unknown, Remote, Card].into_iter().find(|method| method.as_str() == word)
+}
+
+/// The reasons of the contract; one that it does not have is left out rather than passed on.
+fn reason_from(word: &str) -> Option<&'static str> {
+    const REASONS: &[&str] = &[
+        "unknown_code",
+        "expired_code",
+        "blocklisted_code",
+        "too_many_attempts",
+        "blocked_by_privacy_mode",
+        "credential_error",
+    ];
+    REASONS.iter().copied().find(|reason| *reason == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use thumbturn_core::devices::OfflineBecause;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_comes_back_as_it_was() {
+        let attempt = AttemptId(Uuid::from_u128(7));
+        let moved = |to, attempt, slot| EventKind::LockMoved { to, method: Method::Keycode, attempt, slot };
+        let kinds = [
+            EventKind::DeviceAdded,
+            EventKind::DeviceConnected { managed: true },
+            EventKind::DeviceConnected { managed: false },
+            EventKind::DeviceDisconnected { managed: true, because: OfflineBecause::HubDisconnected },
+            EventKind::DeviceDisconnected { managed: false, because: OfflineBecause::DeviceRemoved },
+            EventKind::DeviceRemoved,
+            EventKind::DeviceDeleted { name: "Front \"door\"".to_owned() },
+            EventKind::DeviceNameChanged { name: "Tür".to_owned() },
+            EventKind::DeviceConvertedToUnmanaged,
+            EventKind::DeviceLowBattery { level: 0.1 },
+            EventKind::DeviceBatteryStatusChanged { status: BatteryStatus::Critical, level: 0.3 },
+            moved(Bolt::Locked, Some(attempt), None),
+            moved(Bolt::Unlocked, None, Some(3)),
+            EventKind::LockAccessDenied { reason: Some("unknown_code") },
+            EventKind::LockAccessDenied { reason: None },
+            ended(attempt, Action::LockDoor, true),
+            ended(attempt, Action::LockDoor, false),
+            ended(attempt, Action::UnlockDoor, true),
+            ended(attempt, Action::UnlockDoor, false),
+            EventKind::AccountConnected,
+            EventKind::AccountDisconnected,
+            EventKind::AccountCompletedFirstSync,
+            EventKind::AccountCompletedFirstSyncAfterReconnection,
+            EventKind::AccountDeleted,
+        ];
+        for kind in kinds {
+            let json = to_json(&kind).unwrap();
+            assert_eq!(from_row(kind.name(), attempt_of(&kind), &json).unwrap(), kind, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_corrupt_and_not_a_panic() {
+        assert!(from_row("device.exploded", None, "{}").is_err());
+        assert!(from_row("device.low_battery", None, "{}").is_err());
+        assert!(from_row("device.added", None, "not json").is_err());
+    }
+}

@@ -1,0 +1,147 @@
+//! Events: written with the change that they tell of, read in the order of commits.
+
+use jiff::Timestamp;
+use thumbturn_core::events::{Event, RecordedEvent};
+use thumbturn_core::ids::{AccountId, DeviceId, EventId};
+use thumbturn_core::ports::StoreError;
+use thumbturn_core::scope::Scope;
+
+use crate::Store;
+use crate::accounts::{and_of_customer, and_seen};
+use crate::error::Corrupt;
+use crate::event_detail;
+use crate::sql::Sql;
+use crate::statement::{Columns, Query, Row, Statement, Value, args};
+
+const COLUMNS: &str = "SELECT e.sequence, e.created_at, e.event_id, e.workspace_id, e.account_id, e.device_id, \
+     e.occurred_at, e.type, e.attempt_id, e.detail, d.custom_metadata, a.custom_metadata FROM events e \
+     LEFT JOIN devices d ON d.id = e.device_id LEFT JOIN accounts a ON a.id = e.account_id";
+
+/// Which events are wanted. Conditions combine with *and*; an empty list lets nothing through, and an event without
+/// the thing that is asked for does not match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Committed after this time.
+    pub after: Option<Timestamp>,
+    /// Committed before this time.
+    pub before: Option<Timestamp>,
+    /// After this place in commit order: for a live stream, which must miss nothing.
+    pub after_sequence: Option<i64>,
+    /// Only these.
+    pub ids: Option<Vec<EventId>>,
+    /// Of these types, in the contract's words.
+    pub types: Option<Vec<String>>,
+    /// About these devices.
+    pub devices: Option<Vec<DeviceId>>,
+    /// About these accounts.
+    pub accounts: Option<Vec<AccountId>>,
+    /// About this customer's accounts.
+    pub customer_key: Option<String>,
+}
+
+pub(crate) fn insert(event: &Event) -> Result<Statement, Corrupt> {
+    let mut args = args![
+        event.id,
+        event.workspace,
+        event.kind.name(),
+        event.device,
+        event.account,
+        event_detail::attempt_of(&event.kind),
+        event.occurred_at,
+        event_detail::to_json(&event.kind)?,
+    ];
+    args.push(Value::CommitTime);
+    Ok(Statement::any(
+        "INSERT INTO events (event_id, workspace_id, type, device_id, account_id, attempt_id, occurred_at, detail, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        args,
+    ))
+}
+
+fn map(row: &dyn Row) -> Result<RecordedEvent, Corrupt> {
+    let row = &mut Columns::of(row);
+    let (sequence, created_at) = (row.integer()?, row.time()?);
+    let (id, workspace, account, device) = (row.id()?, row.id()?, row.opt_id()?, row.opt_id()?);
+    let occurred_at = row.time()?;
+    let kind = event_detail::from_row(row.str()?, row.opt_id()?, row.str()?)?;
+    Ok(RecordedEvent {
+        sequence,
+        created_at,
+        event: Event { id, workspace, account, device, occurred_at, kind },
+        device_custom_metadata: row.opt_text()?,
+        account_custom_metadata: row.opt_text()?,
+    })
+}
+
+/// The query without its order.
+fn matching(scope: &Scope, filter: &EventFilter) -> Sql {
+    let mut sql = Sql::new(COLUMNS);
+    sql.push(" WHERE e.workspace_id = ").bind(scope.workspace());
+    and_seen(&mut sql, "e.account_id", scope);
+    if let Some(after) = filter.after {
+        sql.push(" AND e.created_at > ").bind(after);
+    }
+    if let Some(before) = filter.before {
+        sql.push(" AND e.created_at < ").bind(before);
+    }
+    if let Some(after) = filter.after_sequence {
+        // The time of that place bounds the walk through the index; the row itself may be gone by now.
+        sql.push(" AND e.sequence > ").bind(after);
+        sql.push(" AND e.created_at >= COALESCE((SELECT created_at FROM events WHERE sequence <= ").bind(after);
+        sql.push(" ORDER BY sequence DESC LIMIT 1), 0)");
+    }
+    if let Some(ids) = &filter.ids {
+        sql.and_in("e.event_id", ids.iter().copied());
+    }
+    if let Some(types) = &filter.types {
+        sql.and_in("e.type", types);
+    }
+    if let Some(devices) = &filter.devices {
+        sql.and_in("e.device_id", devices.iter().copied());
+    }
+    if let Some(accounts) = &filter.accounts {
+        sql.and_in("e.account_id", accounts.iter().copied());
+    }
+    and_of_customer(&mut sql, "e.account_id", scope.workspace(), filter.customer_key.as_ref());
+    sql
+}
+
+impl Store {
+    /// The newest event that `filter` lets through. A session sees only events of its accounts.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn event(&self, scope: &Scope, filter: &EventFilter) -> Result<Option<RecordedEvent>, StoreError> {
+        let mut sql = matching(scope, filter);
+        sql.push(" ORDER BY e.created_at DESC, e.sequence DESC LIMIT 1");
+        self.readers().first(sql.query(map)).await
+    }
+
+    /// The events that `filter` lets through, in the order of their commits: at most `limit`, leaving out the first
+    /// `offset`. A session sees only events of its accounts.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn events(
+        &self,
+        scope: &Scope,
+        filter: &EventFilter,
+        limit: usize,
+        offset: usize,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
+        let mut sql = matching(scope, filter);
+        sql.push(" ORDER BY e.created_at, e.sequence LIMIT ").bind(number(limit));
+        sql.push(" OFFSET ").bind(number(offset));
+        self.readers().all(sql.query(map)).await
+    }
+
+    /// The place of the newest event in commit order; 0 if there is none yet. Where a live stream begins.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn last_sequence(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT COALESCE(MAX(sequence), 0) FROM events".into();
+        self.readers().one(Query { sql, args: Vec::new(), map: crate::statement::one_integer }).await
+    }
+}

@@ -1,0 +1,71 @@
+//! The data directory: folders and files that only their owner may read, and the lock that keeps a second process out.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::OpenError;
+
+/// The name of the database in the data directory.
+pub const DATABASE_FILE: &str = "thumbturn.db";
+/// The name of the key file in the data directory, unless the settings say otherwise.
+pub const KEY_FILE: &str = "secrets.key";
+const LOCK_FILE: &str = "thumbturn.lock";
+
+/// Makes the data directory, mode 0700, if it is not there.
+pub(crate) fn make_dir(path: &Path) -> Result<(), OpenError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| io_error(path, source))
+}
+
+/// Takes the lock of the data directory. It is held until the file is dropped, also by a crash.
+pub(crate) fn lock_dir(data_dir: &Path) -> Result<File, OpenError> {
+    let path = data_dir.join(LOCK_FILE);
+    let file = private().create(true).truncate(false).open(&path).map_err(|source| io_error(&path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: data_dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+    }
+}
+
+/// Makes an empty file, mode 0600, if it is not there. SQLite gives its side files the mode of the database.
+pub(crate) fn make_private(path: &Path) -> Result<(), OpenError> {
+    private().create(true).truncate(false).open(path).map(drop).map_err(|source| io_error(path, source))
+}
+
+/// Writes a new file, mode 0600, and makes sure that it is on disk. Fails if it is there.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = private().create_new(true).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Warns if others than its owner may read `path`.
+pub(crate) fn warn_if_open(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+    {
+        tracing::warn!(path = %path.display(), "others may read the key file: its mode should be 0600");
+    }
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+pub(crate) fn io_error(path: &Path, source: io::Error) -> OpenError {
+    OpenError::Io { path: PathBuf::from(path), source }
+}

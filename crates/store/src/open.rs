@@ -1,0 +1,120 @@
+//! Opening the data directory: lock, key, schema, connections.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::caches::Caches;
+use crate::error::OpenError;
+use crate::files::{self, DATABASE_FILE, KEY_FILE};
+use crate::migrations;
+use crate::reader::Readers;
+use crate::secrets::Secrets;
+use crate::sqlite;
+use crate::store::{Parts, Store};
+use crate::writer::{WallClock, Writer, WriterParts};
+
+/// What the store is told at its start.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// Where the database lies. Made, mode 0700, if it is not there.
+    pub data_dir: PathBuf,
+    /// Where the key for everything sealed lies; `None`: `secrets.key` in the data directory.
+    pub key_file: Option<PathBuf>,
+    /// How many changes may wait to be written; more are answered [`Busy`](thumbturn_core::ports::CommitError::Busy).
+    pub queue: usize,
+    /// How many reads run at the same time.
+    pub readers: usize,
+    /// What time it is, for the times of commits.
+    pub clock: WallClock,
+}
+
+impl fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenOptions")
+            .field("data_dir", &self.data_dir)
+            .field("key_file", &self.key_file)
+            .field("queue", &self.queue)
+            .field("readers", &self.readers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OpenOptions {
+    /// The defaults: the key beside the database, 4096 waiting changes, 4 readers, the system's clock.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into(), key_file: None, queue: 4096, readers: 4, clock: Arc::new(Timestamp::now) }
+    }
+
+    fn key_path(&self) -> PathBuf {
+        self.key_file.clone().unwrap_or_else(|| self.data_dir.join(KEY_FILE))
+    }
+}
+
+/// Opens the store, and makes database and key file if there is no database yet. Blocks for the time of some file
+/// operations.
+///
+/// # Errors
+/// An [`OpenError`] for the operator.
+pub fn open(options: OpenOptions) -> Result<Store, OpenError> {
+    files::make_dir(&options.data_dir)?;
+    let lock = files::lock_dir(&options.data_dir)?;
+    let path = options.data_dir.join(DATABASE_FILE);
+    files::make_private(&path)?;
+    let failed = |source: rusqlite::Error| OpenError::Database { path: path.clone(), source: source.into() };
+
+    let mut connection = sqlite::open_writer(&path).map_err(failed)?;
+    let secrets = unlock(&mut connection, &path, &options.key_path())?;
+    let last_event = newest_event(&connection).map_err(failed)?;
+    let readers = Readers::open(&path, options.readers).map_err(failed)?;
+    let caches = Arc::new(Caches::new());
+    let parts = WriterParts { connection, caches: Arc::clone(&caches), clock: options.clock, last_event, lock };
+    let writer = Writer::start(parts, options.queue).map_err(|source| files::io_error(&path, source))?;
+    Ok(Store::new(Parts { writer, readers, caches, secrets }))
+}
+
+/// Brings the schema up to date and checks that the key is the database's.
+fn unlock(connection: &mut Connection, path: &Path, key_path: &Path) -> Result<Secrets, OpenError> {
+    let failed = |source: rusqlite::Error| OpenError::Database { path: path.to_owned(), source: source.into() };
+    let version = migrations::version(connection).map_err(failed)?;
+    if version > migrations::KNOWN {
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: migrations::KNOWN });
+    }
+    if version == 0 {
+        let secrets = Secrets::read_or_make(key_path)?;
+        migrations::migrate(connection, version, |fresh| keep_fingerprint(fresh, &secrets)).map_err(failed)?;
+        return Ok(secrets);
+    }
+    // The key comes first: a database that cannot be read is not touched.
+    let secrets = Secrets::read(key_path)?;
+    let expected = fingerprint(connection).map_err(failed)?.ok_or_else(|| OpenError::Corrupt {
+        path: path.to_owned(),
+        reason: "the fingerprint of its key is missing".to_owned(),
+    })?;
+    if expected != secrets.fingerprint() {
+        return Err(OpenError::KeyDiffers { path: key_path.to_owned() });
+    }
+    if version < migrations::KNOWN {
+        migrations::migrate(connection, version, |_| Ok(())).map_err(failed)?;
+    }
+    Ok(secrets)
+}
+
+fn keep_fingerprint(connection: &Connection, secrets: &Secrets) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO settings (key, value) VALUES ('key_fingerprint', ?1)";
+    connection.execute(sql, [secrets.fingerprint()]).map(drop)
+}
+
+fn fingerprint(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT value FROM settings WHERE key = 'key_fingerprint'";
+    connection.query_row(sql, [], |row| row.get(0)).optional()
+}
+
+/// The time of the newest event, in microseconds: no later event may be older.
+fn newest_event(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT created_at FROM events ORDER BY sequence DESC LIMIT 1";
+    Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or(0))
+}

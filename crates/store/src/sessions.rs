@@ -1,0 +1,199 @@
+//! Client sessions and what they were granted.
+
+use jiff::Timestamp;
+use thumbturn_core::credentials::ClientSession;
+use thumbturn_core::ids::{AccountId, ClientSessionId, WorkspaceId};
+use thumbturn_core::ports::StoreError;
+use thumbturn_core::scope::{Reach, Scope};
+
+use crate::Store;
+use crate::error::Corrupt;
+use crate::secrets::{Sealed, Secrets};
+use crate::sql::Sql;
+use crate::statement::{Columns, Query, Row, Statement, args};
+
+/// One row for each account of a session, and one without account for a session that has none.
+const COLUMNS: &str = "SELECT s.id, s.workspace_id, s.short, s.long_hash, s.token, s.user_identifier_key, \
+                       s.customer_key, s.created_at, s.expires_at, s.revoked_at, a.account_id \
+                       FROM client_sessions s LEFT JOIN session_accounts a ON a.session_id = s.id";
+const ORDER: &str = " ORDER BY s.created_at, s.id, a.place";
+
+/// Which client sessions are wanted. Conditions combine with *and*.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// This one.
+    pub id: Option<ClientSessionId>,
+    /// Those with this user identifier key, also such as gave it up.
+    pub user_identifier_key: Option<String>,
+    /// Those without a user identifier key.
+    pub without_user_identifier_key: bool,
+}
+
+pub(crate) fn insert(session: &ClientSession, secrets: &Secrets) -> Result<Vec<Statement>, StoreError> {
+    let token = secrets.seal(Sealed::SessionToken, session.id.0, &session.token)?;
+    let insert = Statement::any(
+        "INSERT INTO client_sessions (id, workspace_id, short, long_hash, token, user_identifier_key, customer_key, \
+         created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        args![
+            session.id,
+            session.workspace,
+            &session.short,
+            &session.long_hash,
+            token,
+            session.user_identifier_key.as_ref(),
+            session.customer_key.as_ref(),
+            session.created_at,
+            session.expires_at,
+            session.revoked_at,
+        ],
+    );
+    Ok(std::iter::once(insert).chain(grants(session.id, &session.accounts)).collect())
+}
+
+/// Grants accounts of the session's own workspace, and no others.
+fn grants(session: ClientSessionId, accounts: &[AccountId]) -> Vec<Statement> {
+    let mut granted: Vec<AccountId> = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        if !granted.contains(account) {
+            granted.push(*account);
+        }
+    }
+    let grant = |(place, account)| {
+        Statement::one(
+            "INSERT INTO session_accounts (session_id, account_id, place) \
+             SELECT s.id, a.id, CAST($3 AS BIGINT) FROM client_sessions s \
+             JOIN accounts a ON a.workspace_id = s.workspace_id WHERE s.id = $1 AND a.id = $2",
+            args![session, account, i64::try_from(place).unwrap_or(i64::MAX)],
+            "account",
+        )
+    };
+    granted.into_iter().enumerate().map(grant).collect()
+}
+
+pub(crate) fn change(session: ClientSessionId, accounts: &[AccountId], expires_at: Timestamp) -> Vec<Statement> {
+    let mut statements = vec![
+        Statement::one(
+            "UPDATE client_sessions SET expires_at = $2 WHERE id = $1",
+            args![session, expires_at],
+            "session",
+        ),
+        Statement::any("DELETE FROM session_accounts WHERE session_id = $1", args![session]),
+    ];
+    statements.extend(grants(session, accounts));
+    statements
+}
+
+pub(crate) fn retire(session: ClientSessionId) -> Statement {
+    Statement::one("UPDATE client_sessions SET retired = 1 WHERE id = $1", args![session], "session")
+}
+
+/// A row: the session with its token still sealed, and one of its accounts.
+type SessionRow = (ClientSession, Option<AccountId>);
+
+fn map(row: &dyn Row) -> Result<SessionRow, Corrupt> {
+    let mut row = Columns::of(row);
+    let session = ClientSession {
+        id: row.id()?,
+        workspace: row.id()?,
+        short: row.text()?,
+        long_hash: row.text()?,
+        token: row.text()?,
+        user_identifier_key: row.opt_text()?,
+        accounts: Vec::new(),
+        customer_key: row.opt_text()?,
+        created_at: row.time()?,
+        expires_at: row.time()?,
+        revoked_at: row.opt_time()?,
+    };
+    Ok((session, row.opt_id()?))
+}
+
+/// Puts the rows of each session together and opens its token.
+fn gather(rows: Vec<SessionRow>, secrets: &Secrets) -> Result<Vec<ClientSession>, StoreError> {
+    let mut sessions: Vec<ClientSession> = Vec::new();
+    for (mut session, account) in rows {
+        match sessions.last_mut().filter(|last| last.id == session.id) {
+            Some(last) => last.accounts.extend(account),
+            None => {
+                session.token = secrets.open(Sealed::SessionToken, session.id.0, &session.token)?;
+                session.accounts.extend(account);
+                sessions.push(session);
+            }
+        }
+    }
+    Ok(sessions)
+}
+
+impl Store {
+    async fn find_sessions(&self, query: Query<SessionRow>) -> Result<Vec<ClientSession>, StoreError> {
+        gather(self.readers().all(query).await?, self.secrets())
+    }
+
+    /// The session with this short half, whatever its standing: who may come in is for the caller to judge, after
+    /// comparing the long half. Cached.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn session_by_short(&self, short: &str) -> Result<Option<ClientSession>, StoreError> {
+        let name = short.to_owned();
+        let ticket = match self.caches().sessions.get(&name) {
+            Ok(session) => return Ok(Some(session)),
+            Err(ticket) => ticket,
+        };
+        let sql = format!("{COLUMNS} WHERE s.short = $1{ORDER}").into();
+        let found = self.find_sessions(Query { sql, args: args![short], map }).await?.into_iter().next();
+        if let Some(session) = &found {
+            self.caches().sessions.insert(name, session.clone(), ticket);
+        }
+        Ok(found)
+    }
+
+    /// One session. A session sees itself alone.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn session(&self, scope: &Scope, id: ClientSessionId) -> Result<Option<ClientSession>, StoreError> {
+        let filter = SessionFilter { id: Some(id), ..SessionFilter::default() };
+        Ok(self.sessions(scope, &filter, 1).await?.into_iter().next())
+    }
+
+    /// The session that holds this user identifier key now. It may be revoked or expired: then it has not been retired
+    /// yet.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn session_by_user_key(
+        &self,
+        workspace: WorkspaceId,
+        key: &str,
+    ) -> Result<Option<ClientSession>, StoreError> {
+        let sql =
+            format!("{COLUMNS} WHERE s.workspace_id = $1 AND s.user_identifier_key = $2 AND s.retired = 0{ORDER}");
+        let query = Query { sql: sql.into(), args: args![workspace, key], map };
+        Ok(self.find_sessions(query).await?.into_iter().next())
+    }
+
+    /// The sessions that `filter` lets through, oldest first, at most `limit`. A session sees itself alone.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn sessions(
+        &self,
+        scope: &Scope,
+        filter: &SessionFilter,
+        limit: usize,
+    ) -> Result<Vec<ClientSession>, StoreError> {
+        let mut sql = Sql::new(COLUMNS);
+        sql.push(" WHERE s.id IN (SELECT id FROM client_sessions WHERE workspace_id = ").bind(scope.workspace());
+        if let Reach::Session { session, .. } = scope.reach() {
+            sql.and_eq("id", Some(*session));
+        }
+        sql.and_eq("id", filter.id).and_eq("user_identifier_key", filter.user_identifier_key.as_ref());
+        if filter.without_user_identifier_key {
+            sql.push(" AND user_identifier_key IS NULL");
+        }
+        sql.push(" ORDER BY created_at, id LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX)).push(")");
+        sql.push(ORDER);
+        self.find_sessions(sql.query(map)).await
+    }
+}

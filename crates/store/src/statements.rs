@@ -1,0 +1,84 @@
+//! What each [`Change`] writes, planned without touching the database. The statements are with their nouns.
+
+use thumbturn_core::change::{Change, SetUp};
+use thumbturn_core::events::Event;
+use thumbturn_core::ports::StoreError;
+
+use crate::caches::Stale;
+use crate::secrets::Secrets;
+use crate::statement::Statement;
+use crate::writer::Plan;
+use crate::{accounts, attempts, credentials, devices, events, sessions, workspaces};
+
+/// What `change` writes, and what it makes stale.
+pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError> {
+    match change {
+        Change::SetUp(set_up) => plan_set_up(&set_up, secrets),
+        Change::AcceptAttempt { attempt, claim } => Ok(fresh(attempts::accept(&attempt, claim.as_ref()))),
+        Change::FinishAttempt { attempt, outcome, ended_at, state, events } => {
+            let mut statements = vec![attempts::finish(attempt, &outcome, ended_at)];
+            let mut stale = Vec::new();
+            if let Some((device, state)) = &state {
+                statements.push(devices::write_state(*device, state));
+                stale.push(Stale::Removal(*device, devices::is_removed(state.reach)));
+            }
+            with_events(statements, stale, &events)
+        }
+        Change::DeviceChanged { device, state, events } => {
+            let stale = Stale::Removal(device, devices::is_removed(state.reach));
+            with_events(vec![devices::must_write_state(device, &state)], vec![stale], &events)
+        }
+        Change::DeviceSeen { device, events } => {
+            with_events(vec![devices::upsert(&device)], vec![Stale::Route(device.id)], &events)
+        }
+        Change::DeviceEdited { device, nickname, old_metadata, new_metadata, is_managed, events } => {
+            let edit = devices::edit(device, nickname, old_metadata, new_metadata, is_managed);
+            with_events(vec![edit], vec![Stale::Route(device)], &events)
+        }
+        Change::AccountCreated { account, events } => {
+            with_events(vec![accounts::insert(&account, secrets)?], Vec::new(), &events)
+        }
+        Change::AccountLink { account, link, first_sync_done, events } => {
+            with_events(vec![accounts::write_link(account, &link, first_sync_done)], Vec::new(), &events)
+        }
+        Change::AccountDeleted { account, events } => {
+            with_events(accounts::delete(account), vec![Stale::Account(account)], &events)
+        }
+        Change::SessionCreated(session) => Ok(fresh(sessions::insert(&session, secrets)?)),
+        Change::SessionChanged { session, accounts, expires_at } => Ok(Plan {
+            statements: sessions::change(session, &accounts, expires_at),
+            stale: vec![Stale::Session(session)],
+        }),
+        Change::SessionRetired(session) => {
+            Ok(Plan { statements: vec![sessions::retire(session)], stale: vec![Stale::Session(session)] })
+        }
+        Change::KeyCreated(key) => Ok(fresh(vec![credentials::insert(&key)])),
+        Change::KeyRevoked { key, at } => {
+            Ok(Plan { statements: vec![credentials::revoke(key, at)], stale: vec![Stale::Key(key)] })
+        }
+    }
+}
+
+/// A plan that only makes new rows: nothing of them can be cached yet, since the caches do not remember absence.
+const fn fresh(statements: Vec<Statement>) -> Plan {
+    Plan { statements, stale: Vec::new() }
+}
+
+fn with_events(mut statements: Vec<Statement>, stale: Vec<Stale>, events: &[Event]) -> Result<Plan, StoreError> {
+    for event in events {
+        statements.push(events::insert(event)?);
+    }
+    Ok(Plan { statements, stale })
+}
+
+fn plan_set_up(set_up: &SetUp, secrets: &Secrets) -> Result<Plan, StoreError> {
+    let mut statements = vec![
+        workspaces::claim_set_up(set_up.workspace.id),
+        workspaces::insert_operator(set_up.operator, set_up.workspace.created_at),
+        workspaces::insert(&set_up.workspace),
+    ];
+    statements.extend(set_up.keys.iter().map(credentials::insert));
+    statements.push(accounts::insert(&set_up.account, secrets)?);
+    statements.extend(set_up.devices.iter().map(devices::upsert));
+    Ok(fresh(statements))
+}

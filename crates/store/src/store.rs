@@ -1,0 +1,117 @@
+//! The handle: cheap to clone, one door for writes, scoped reads. The reads are with their nouns.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thumbturn_core::accounts::Account;
+use thumbturn_core::attempts::Attempt;
+use thumbturn_core::change::Change;
+use thumbturn_core::devices::Device;
+use thumbturn_core::ids::AccountId;
+use thumbturn_core::ports::{self, CommitError, Later, StoreError};
+
+use crate::caches::Caches;
+use crate::devices;
+use crate::error::unavailable;
+use crate::reader::Readers;
+use crate::secrets::Secrets;
+use crate::statement::{Query, one_integer};
+use crate::statements;
+use crate::writer::{Plan, Writer};
+
+/// A handle to the store. Once the last one is dropped, the data directory is free for another process.
+#[derive(Clone)]
+pub struct Store {
+    parts: Arc<Parts>,
+}
+
+/// What a store is made of.
+pub(crate) struct Parts {
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) secrets: Secrets,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.parts.readers
+    }
+
+    pub(crate) fn caches(&self) -> &Caches {
+        &self.parts.caches
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.parts.secrets
+    }
+
+    pub(crate) async fn write(&self, plan: Plan) -> Result<u64, CommitError> {
+        self.parts.writer.commit(plan).await
+    }
+
+    /// Commits one change: when this answers, the change is on disk, every later read sees it, and no cache holds
+    /// anything older. A caller that stops waiting does not undo its change.
+    ///
+    /// # Errors
+    /// A [`CommitError`]; nothing of the change was written then. (After [`StoreError::Unavailable`] of a broken disk
+    /// nobody can know.)
+    pub async fn commit(&self, change: Change) -> Result<(), CommitError> {
+        let plan = statements::plan(change, self.secrets())?;
+        self.write(plan).await.map(drop)
+    }
+
+    /// Begins a run of the program: what was known of every device is from before, so none of it is fresh.
+    ///
+    /// # Errors
+    /// A [`CommitError`], if the database failed.
+    pub async fn begin_run(&self) -> Result<(), CommitError> {
+        let plan = Plan { statements: vec![devices::mark_stale()], stale: Vec::new() };
+        self.write(plan).await.map(drop)
+    }
+
+    /// Whether the store can read and takes changes.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn health(&self) -> Result<(), StoreError> {
+        if !self.parts.writer.is_open() {
+            return Err(unavailable("the store is closed"));
+        }
+        let sql = "SELECT COUNT(*) FROM schema_version".into();
+        self.readers().one(Query { sql, args: Vec::new(), map: one_integer }).await.map(drop)
+    }
+
+    /// Commits what is queued and takes nothing more, on any handle. Reads still work.
+    pub async fn close(&self) {
+        self.parts.writer.close().await;
+    }
+}
+
+impl ports::Store for Store {
+    fn commit(&self, change: Change) -> Later<'_, Result<(), CommitError>> {
+        Box::pin(Self::commit(self, change))
+    }
+
+    fn accounts(&self) -> Later<'_, Result<Vec<Account>, StoreError>> {
+        Box::pin(self.every_account())
+    }
+
+    fn devices_of(&self, account: AccountId) -> Later<'_, Result<Vec<Device>, StoreError>> {
+        Box::pin(self.every_device_of(account))
+    }
+
+    fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>> {
+        Box::pin(self.pending_attempts(account))
+    }
+}

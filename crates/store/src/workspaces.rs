@@ -1,0 +1,99 @@
+//! Workspaces and operators.
+
+use jiff::Timestamp;
+use thumbturn_core::ids::{OperatorId, WorkspaceId};
+use thumbturn_core::ports::StoreError;
+use thumbturn_core::workspaces::Workspace;
+
+use crate::Store;
+use crate::error::Corrupt;
+use crate::statement::{Columns, Query, Row, Statement, args, one_id, one_integer};
+
+const COLUMNS: &str = "SELECT id, name, company_name, is_sandbox, is_suspended, publishable_key_enabled, \
+                       publishable_key, created_at FROM workspaces";
+
+/// Makes sure that only one set-up ever happens: the second breaks the unique key of the settings.
+pub(crate) fn claim_set_up(workspace: WorkspaceId) -> Statement {
+    Statement::any("INSERT INTO settings (key, value) VALUES ('set_up', $1)", args![workspace])
+}
+
+pub(crate) fn insert_operator(operator: OperatorId, created_at: Timestamp) -> Statement {
+    Statement::any("INSERT INTO operators (id, created_at) VALUES ($1, $2)", args![operator, created_at])
+}
+
+pub(crate) fn insert(workspace: &Workspace) -> Statement {
+    Statement::any(
+        "INSERT INTO workspaces (id, name, company_name, is_sandbox, is_suspended, publishable_key_enabled, \
+         publishable_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        args![
+            workspace.id,
+            &workspace.name,
+            &workspace.company_name,
+            workspace.is_sandbox,
+            workspace.is_suspended,
+            workspace.publishable_key_enabled,
+            workspace.publishable_key.as_ref(),
+            workspace.created_at,
+        ],
+    )
+}
+
+fn map(row: &dyn Row) -> Result<Workspace, Corrupt> {
+    let mut row = Columns::of(row);
+    Ok(Workspace {
+        id: row.id()?,
+        name: row.text()?,
+        company_name: row.text()?,
+        is_sandbox: row.flag()?,
+        is_suspended: row.flag()?,
+        publishable_key_enabled: row.flag()?,
+        publishable_key: row.opt_text()?,
+        created_at: row.time()?,
+    })
+}
+
+impl Store {
+    /// Whether the first start is done: a workspace exists.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn is_set_up(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT COUNT(*) FROM settings WHERE key = 'set_up'".into();
+        Ok(self.readers().one(Query { sql, args: Vec::new(), map: one_integer }).await? > 0)
+    }
+
+    /// One workspace. Cached.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        let ticket = match self.caches().workspaces.get(&id) {
+            Ok(workspace) => return Ok(Some(workspace)),
+            Err(ticket) => ticket,
+        };
+        let sql = format!("{COLUMNS} WHERE id = $1").into();
+        let found = self.readers().first(Query { sql, args: args![id], map }).await?;
+        if let Some(workspace) = &found {
+            self.caches().workspaces.insert(id, workspace.clone(), ticket);
+        }
+        Ok(found)
+    }
+
+    /// Every workspace of the installation, oldest first: what a personal access token opens.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
+        let sql = format!("{COLUMNS} ORDER BY created_at, id").into();
+        self.readers().all(Query { sql, args: Vec::new(), map }).await
+    }
+
+    /// Every operator of the installation, oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn operators(&self) -> Result<Vec<OperatorId>, StoreError> {
+        let sql = "SELECT id FROM operators ORDER BY created_at, id".into();
+        self.readers().all(Query { sql, args: Vec::new(), map: one_id }).await
+    }
+}

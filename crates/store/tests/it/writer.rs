@@ -1,0 +1,181 @@
+use std::sync::{Arc, Condvar, Mutex};
+
+use jiff::Timestamp;
+use thumbturn_core::attempts::Outcome;
+use thumbturn_core::change::Change;
+use thumbturn_core::events::EventKind;
+use thumbturn_core::locks::Bolt;
+use thumbturn_store::{AttemptFilter, CommitError, DeviceLookup, EventFilter, OpenOptions};
+
+use crate::support::{
+    ALL, World, accept_with_key, attempt, attempt_id, conflict, device_event, device_id, everything, finish, online,
+    tell,
+};
+
+/// A clock at which the writer can be made to wait, so that a test decides what comes into one batch.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    shut: bool,
+    waiting: bool,
+}
+
+impl Gate {
+    fn install(self: &Arc<Self>, options: &mut OpenOptions) {
+        let gate = Arc::clone(self);
+        options.clock = Arc::new(move || {
+            gate.pass();
+            Timestamp::now()
+        });
+    }
+
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        while state.shut {
+            state.waiting = true;
+            self.changed.notify_all();
+            state = self.changed.wait(state).unwrap();
+        }
+        state.waiting = false;
+    }
+
+    fn shut(&self) {
+        self.state.lock().unwrap().shut = true;
+    }
+
+    fn open(&self) {
+        self.state.lock().unwrap().shut = false;
+        self.changed.notify_all();
+    }
+
+    fn wait_for_writer(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.changed.wait_while(state, |state| !state.waiting).unwrap());
+    }
+}
+
+/// Commits `changes` in one batch, and gives their answers in order.
+async fn in_one_batch(world: &World, gate: &Gate, changes: Vec<Change>) -> Vec<Result<(), CommitError>> {
+    gate.shut();
+    let spawn = |change| {
+        let store = world.store.clone();
+        tokio::spawn(async move { store.commit(change).await })
+    };
+    let first = spawn(tell(vec![device_event(999, 0, EventKind::DeviceAdded)]));
+    tokio::task::yield_now().await;
+    gate.wait_for_writer();
+    let rest: Vec<_> = changes.into_iter().map(spawn).collect();
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    first.await.unwrap().unwrap();
+    let mut answers = Vec::new();
+    for answer in rest {
+        answers.push(answer.await.unwrap());
+    }
+    answers
+}
+
+fn accept(n: u128) -> Change {
+    Change::AcceptAttempt { attempt: attempt(n), claim: None }
+}
+
+#[tokio::test]
+async fn a_change_that_fails_in_a_batch_fails_alone_and_as_a_whole() {
+    let gate = Arc::new(Gate::default());
+    let world = World::with(|options| gate.install(options)).await;
+    let twice = device_event(999, 3, EventKind::DeviceAdded);
+    let half = Change::DeviceChanged { device: device_id(3), state: online(Bolt::Unlocked), events: vec![twice] };
+    let changes = vec![
+        accept_with_key(1, "k", 0),
+        finish(77, Outcome::Success { confirmed: true }),
+        accept_with_key(2, "k", 0),
+        half,
+        finish(1, Outcome::Success { confirmed: true }),
+        accept(4),
+    ];
+    let answers = in_one_batch(&world, &gate, changes).await;
+    let names: Vec<_> = answers.into_iter().map(|answer| answer.err().map(|error| conflict(Err(error)))).collect();
+    assert_eq!(names, [None, Some("attempt"), Some("idempotency_key"), Some("event_id"), None, None]);
+
+    let attempts = world.store.attempts(&everything(), &AttemptFilter::default(), ALL).await.unwrap().items;
+    assert_eq!(attempts.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [attempt_id(1), attempt_id(4)]);
+    assert_eq!(attempts[0].outcome, Some(Outcome::Success { confirmed: true }), "seen by a later change of its batch");
+    let DeviceLookup::Found(device) = world.store.device(&everything(), device_id(3)).await.unwrap() else { panic!() };
+    assert_eq!(device.state.bolt, Some(Bolt::Locked), "the half that had worked was taken back");
+    assert_eq!(world.store.events(&everything(), &EventFilter::default(), 10, 0).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_full_queue_is_busy_and_loses_nothing() {
+    let gate = Arc::new(Gate::default());
+    let world = World::with(|options| {
+        gate.install(options);
+        options.queue = 3;
+    })
+    .await;
+    let answers = in_one_batch(&world, &gate, (0..5).map(accept).collect()).await;
+    assert!(answers[..3].iter().all(Result::is_ok));
+    assert!(answers[3..].iter().all(|answer| matches!(answer, Err(CommitError::Busy))));
+    assert_eq!(world.store.attempts(&everything(), &AttemptFilter::default(), ALL).await.unwrap().items.len(), 3);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_undo_its_change() {
+    let gate = Arc::new(Gate::default());
+    let world = World::with(|options| gate.install(options)).await;
+    gate.shut();
+    let store = world.store.clone();
+    let caller =
+        tokio::spawn(async move { store.commit(tell(vec![device_event(1, 0, EventKind::DeviceAdded)])).await });
+    tokio::task::yield_now().await;
+    gate.wait_for_writer();
+    caller.abort();
+    gate.open();
+    world.commit(accept(1)).await;
+    assert_eq!(world.store.events(&everything(), &EventFilter::default(), 10, 0).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_callers_at_once() {
+    let world = World::new().await;
+    let tasks: Vec<_> = (0..64)
+        .map(|task| {
+            let store = world.store.clone();
+            tokio::spawn(async move {
+                for n in task * 20..task * 20 + 20 {
+                    store.commit(accept(n)).await.unwrap();
+                    store.commit(finish(n, Outcome::Success { confirmed: true })).await.unwrap();
+                    let read = store.attempt(&everything(), attempt_id(n)).await.unwrap().unwrap();
+                    assert!(read.outcome.is_some(), "an answered commit is visible at once");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let attempts = world.store.attempts(&everything(), &AttemptFilter::default(), ALL).await.unwrap().items;
+    assert_eq!(attempts.len(), 64 * 20);
+    let events = world.store.events(&everything(), &EventFilter::default(), 10_000, 0).await.unwrap();
+    assert_eq!(events.len(), 64 * 20);
+    assert!(events.is_sorted_by(|one, other| one.sequence < other.sequence && one.created_at < other.created_at));
+}
+
+#[tokio::test]
+async fn a_closed_store_keeps_what_was_queued_and_takes_nothing_more() {
+    let world = World::new().await;
+    let store = world.store.clone();
+    let (queued, ()) = tokio::join!(store.commit(accept(1)), store.close());
+    queued.unwrap();
+    assert!(matches!(world.store.commit(accept(2)).await, Err(CommitError::Store(_))));
+    assert!(world.store.health().await.is_err());
+    assert!(world.store.attempt(&everything(), attempt_id(1)).await.unwrap().is_some(), "reads still work");
+    store.close().await;
+}
