@@ -1,0 +1,285 @@
+//! The settings of an MQTT account, and what can be wrong with them.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{tls, topic};
+
+/// The base topic of a Zigbee2MQTT that nobody changed.
+const DEFAULT_BASE_TOPIC: &str = "zigbee2mqtt";
+
+/// The discovery prefix of a Home Assistant that nobody changed.
+const DEFAULT_PREFIX: &str = "homeassistant";
+
+/// How many Zigbee2MQTT hubs one account may have.
+const MOST_BASE_TOPICS: usize = 16;
+
+/// How long a text of the settings may be; a bundle of authorities is the longest.
+const MOST_TEXT: usize = 256 * 1024;
+
+const KNOWN_KEYS: &str = "url, username, password, ca_pem, discovery_prefix and zigbee2mqtt_base_topics";
+
+/// What an MQTT account asks for. Its `Debug` shows no password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The broker's host name or address, lower-case; an IPv6 address without brackets.
+    pub host: String,
+    /// The broker's port.
+    pub port: u16,
+    /// Whether the connection is encrypted (`mqtts://`).
+    pub tls: bool,
+    /// The user name, where the broker wants one.
+    pub username: Option<String>,
+    /// The password that belongs to it.
+    pub password: Option<String>,
+    /// The authorities to trust instead of the system's, in PEM.
+    pub ca_pem: Option<String>,
+    /// The prefix of Home Assistant discovery topics.
+    pub discovery_prefix: String,
+    /// The base topics of the Zigbee2MQTT hubs on this broker.
+    pub zigbee2mqtt_base_topics: Vec<String>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("broker", &self.hub_key())
+            .field("tls", &self.tls)
+            .field("username", &self.username.as_ref().map(|_| "…"))
+            .field("password", &self.password.as_ref().map(|_| "…"))
+            .field("ca_pem", &self.ca_pem.is_some())
+            .field("discovery_prefix", &self.discovery_prefix)
+            .field("zigbee2mqtt_base_topics", &self.zigbee2mqtt_base_topics)
+            .finish()
+    }
+}
+
+impl Config {
+    /// What makes the broker unique: its address. The same broker is not connected twice in a workspace.
+    #[must_use]
+    pub fn hub_key(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What is wrong with a configuration, and where. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct ConfigProblem {
+    /// The key at fault; `config` where the whole is no JSON object.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl ConfigProblem {
+    fn new(field: &str, problem: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), problem: problem.into() }
+    }
+}
+
+/// Reads an MQTT account's settings.
+///
+/// # Errors
+/// The first key that is missing, unknown or cannot work; or a text that is no JSON object.
+pub fn parse_config(text: &str) -> Result<Config, ConfigProblem> {
+    let value: Value = serde_json::from_str(text).map_err(|_| ConfigProblem::new("config", "is not JSON"))?;
+    let Value::Object(keys) = value else {
+        return Err(ConfigProblem::new("config", "must be a JSON object"));
+    };
+    let mut config = broker(text_of(&keys, "url")?)?;
+    for key in keys.keys() {
+        apply(&mut config, key, &keys)?;
+    }
+    check(&config)?;
+    Ok(config)
+}
+
+fn apply(config: &mut Config, key: &str, keys: &Map<String, Value>) -> Result<(), ConfigProblem> {
+    match key {
+        "url" => {}
+        "username" => config.username = text_of(keys, key)?.map(str::to_owned),
+        "password" => config.password = text_of(keys, key)?.map(str::to_owned),
+        "ca_pem" => config.ca_pem = text_of(keys, key)?.map(str::to_owned),
+        "discovery_prefix" => {
+            if let Some(prefix) = text_of(keys, key)? {
+                config.discovery_prefix = topic_root(key, prefix)?;
+            }
+        }
+        "zigbee2mqtt_base_topics" => {
+            if let Some(topics) = base_topics(key, keys.get(key))? {
+                config.zigbee2mqtt_base_topics = topics;
+            }
+        }
+        _ => return Err(ConfigProblem::new(key, format!("is unknown; known are {KNOWN_KEYS}"))),
+    }
+    Ok(())
+}
+
+fn check(config: &Config) -> Result<(), ConfigProblem> {
+    if config.password.is_some() && config.username.is_none() {
+        return Err(ConfigProblem::new("username", "is missing: MQTT has no password without a user name"));
+    }
+    let Some(pem) = &config.ca_pem else { return Ok(()) };
+    if !config.tls {
+        return Err(ConfigProblem::new("ca_pem", "needs an encrypted connection: use mqtts:// in url"));
+    }
+    tls::roots_of(pem).map(|_| ()).map_err(|problem| ConfigProblem::new("ca_pem", problem))
+}
+
+/// A text, or nothing where the key is absent or null.
+fn text_of<'a>(keys: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, ConfigProblem> {
+    match keys.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() <= MOST_TEXT => Ok(Some(text)),
+        Some(Value::String(_)) => Err(ConfigProblem::new(key, "is too long")),
+        Some(_) => Err(ConfigProblem::new(key, "must be a string")),
+    }
+}
+
+fn broker(url: Option<&str>) -> Result<Config, ConfigProblem> {
+    let bad = |problem: &str| ConfigProblem::new("url", problem);
+    let url = url.ok_or_else(|| bad("is missing; it looks like mqtt://192.168.1.5:1883"))?;
+    let url = Url::parse(url.trim()).map_err(|_| bad("is not a URL; it looks like mqtt://192.168.1.5:1883"))?;
+    let tls = match url.scheme() {
+        "mqtt" => false,
+        "mqtts" => true,
+        _ => return Err(bad("must begin with mqtt:// or, for an encrypted connection, mqtts://")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("must not hold credentials: put them into username and password"));
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("must end after the port"));
+    }
+    let host = host(&url, tls).map_err(bad)?;
+    let port = url.port().unwrap_or(if tls { 8883 } else { 1883 });
+    if port == 0 {
+        return Err(bad("has the port 0"));
+    }
+    Ok(Config {
+        host,
+        port,
+        tls,
+        username: None,
+        password: None,
+        ca_pem: None,
+        discovery_prefix: DEFAULT_PREFIX.to_owned(),
+        zigbee2mqtt_base_topics: vec![DEFAULT_BASE_TOPIC.to_owned()],
+    })
+}
+
+fn host(url: &Url, tls: bool) -> Result<String, &'static str> {
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or("names no host")?;
+    if let Some(address) = host.strip_prefix('[') {
+        // The TLS layer of the MQTT library takes the same text for the address and for the name in the certificate.
+        return if tls {
+            Err("cannot use an IPv6 address with TLS: use a host name")
+        } else {
+            Ok(address.trim_end_matches(']').to_ascii_lowercase())
+        };
+    }
+    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if plain { Ok(host.to_ascii_lowercase()) } else { Err("has a host name that is not plain ASCII") }
+}
+
+fn topic_root(key: &str, text: &str) -> Result<String, ConfigProblem> {
+    let trimmed = text.trim_end_matches('/');
+    if trimmed.is_empty() || trimmed.starts_with(['/', '$']) || !topic::is_plain(trimmed) || trimmed.len() > 1024 {
+        return Err(ConfigProblem::new(key, "must be a topic without + and #, such as zigbee2mqtt"));
+    }
+    Ok(trimmed.to_owned())
+}
+
+fn base_topics(key: &str, value: Option<&Value>) -> Result<Option<Vec<String>>, ConfigProblem> {
+    let list = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(ConfigProblem::new(key, "must be a list of topics, such as [\"zigbee2mqtt\"]")),
+    };
+    if list.len() > MOST_BASE_TOPICS {
+        return Err(ConfigProblem::new(key, format!("may name at most {MOST_BASE_TOPICS} topics")));
+    }
+    let mut topics: Vec<String> = Vec::new();
+    for value in list {
+        let text = value.as_str().ok_or_else(|| ConfigProblem::new(key, "must be a list of strings"))?;
+        let topic = topic_root(key, text)?;
+        if topics.contains(&topic) {
+            return Err(ConfigProblem::new(key, "names a topic twice"));
+        }
+        topics.push(topic);
+    }
+    Ok(Some(topics))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> (String, String) {
+        let problem = parse_config(text).unwrap_err();
+        (problem.field, problem.problem)
+    }
+
+    #[test]
+    fn a_url_is_enough() {
+        let config = parse_config(r#"{"url": "mqtt://Broker.local"}"#).unwrap();
+        assert_eq!(config.hub_key(), "broker.local:1883");
+        assert_eq!(config.discovery_prefix, "homeassistant");
+        assert_eq!(config.zigbee2mqtt_base_topics, ["zigbee2mqtt"]);
+        assert!(!config.tls);
+        let config =
+            parse_config(r#"{"url": "mqtts://broker.local/", "zigbee2mqtt_base_topics": ["a/b", "c"]}"#).unwrap();
+        assert_eq!((config.hub_key().as_str(), config.tls), ("broker.local:8883", true));
+        assert_eq!(config.zigbee2mqtt_base_topics, ["a/b", "c"]);
+        let config = parse_config(r#"{"url": "mqtt://[FE80::1]:1884"}"#).unwrap();
+        assert_eq!((config.host.as_str(), config.hub_key().as_str()), ("fe80::1", "[fe80::1]:1884"));
+    }
+
+    #[test]
+    fn every_problem_names_its_field() {
+        for (text, field) in [
+            ("nonsense", "config"),
+            ("[]", "config"),
+            ("{}", "url"),
+            (r#"{"url": 5}"#, "url"),
+            (r#"{"url": "broker:1883"}"#, "url"),
+            (r#"{"url": "http://broker"}"#, "url"),
+            (r#"{"url": "mqtt://"}"#, "url"),
+            (r#"{"url": "mqtt://käse.local"}"#, "url"),
+            (r#"{"url": "mqtt://broker/topic"}"#, "url"),
+            (r#"{"url": "mqtts://[::1]"}"#, "url"),
+            (r#"{"url": "mqtt://broker:0"}"#, "url"),
+            (r#"{"url": "mqtt://broker", "usrname": "x"}"#, "usrname"),
+            (r#"{"url": "mqtt://broker", "password": "x"}"#, "username"),
+            (r#"{"url": "mqtt://broker", "ca_pem": "x"}"#, "ca_pem"),
+            (r#"{"url": "mqtts://broker", "ca_pem": "x"}"#, "ca_pem"),
+            (r#"{"url": "mqtt://broker", "discovery_prefix": "a/#"}"#, "discovery_prefix"),
+            (r#"{"url": "mqtt://broker", "discovery_prefix": ""}"#, "discovery_prefix"),
+            (r#"{"url": "mqtt://broker", "zigbee2mqtt_base_topics": "x"}"#, "zigbee2mqtt_base_topics"),
+            (r#"{"url": "mqtt://broker", "zigbee2mqtt_base_topics": ["x", "x"]}"#, "zigbee2mqtt_base_topics"),
+            (r#"{"url": "mqtt://broker", "zigbee2mqtt_base_topics": ["+"]}"#, "zigbee2mqtt_base_topics"),
+        ] {
+            assert_eq!(problem(text).0, field, "{text}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_the_url_are_refused_and_not_repeated() {
+        let (field, problem) = problem(r#"{"url": "mqtt://anna:CANARY@broker"}"#);
+        assert_eq!(field, "url");
+        assert!(problem.contains("username") && !problem.contains("CANARY"), "{problem}");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let config = parse_config(r#"{"url": "mqtt://broker", "username": "CANARY1", "password": "CANARY2"}"#).unwrap();
+        assert!(!format!("{config:?}").contains("CANARY"));
+    }
+}

@@ -1,0 +1,77 @@
+//! The engine's side of a session: commands and reads.
+
+use std::sync::Arc;
+
+use thumbturn_core::ids::NativeId;
+use thumbturn_core::ports::{Gate, Later, Link, NotWritten, Order, ReadId};
+use tokio::task::AbortHandle;
+
+use super::desk::Shared;
+
+/// A live session. Dropping it ends the tasks and with them the connection and everything queued in it.
+pub(super) struct MqttLink {
+    pub(super) shared: Arc<Shared>,
+    pub(super) tasks: Tasks,
+}
+
+/// Tasks that end when this is dropped.
+#[derive(Debug)]
+pub(super) struct Tasks(pub(super) Vec<AbortHandle>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl MqttLink {
+    fn command(&self, order: &Order, gate: Gate<'_>) -> Result<(), NotWritten> {
+        let mut desk = self.shared.desk();
+        self.shared.connected()?;
+        let command = desk.state.command(&order.lock, order.wanted)?;
+        let owner = command.accepted_by_broker.then(|| (order.lock.clone(), order.attempt));
+        let at = self.shared.clock.now();
+        if !gate.is_open() {
+            return Err(NotWritten::TooLate);
+        }
+        desk.write(&command.topic, command.payload, owner)?;
+        desk.state.commanded(&order.lock, order.attempt, at);
+        Ok(())
+    }
+
+    fn read(&self, lock: &NativeId, read: ReadId) -> Result<(), NotWritten> {
+        let mut desk = self.shared.desk();
+        self.shared.connected()?;
+        let (topic, payload) = desk.state.read(lock)?;
+        let at = self.shared.clock.now();
+        desk.write(&topic, payload, None)?;
+        desk.state.asked(lock, read, at);
+        Ok(())
+    }
+}
+
+impl Link for MqttLink {
+    fn carry_out<'a>(&'a self, order: Order, gate: Gate<'a>) -> Later<'a, Result<(), NotWritten>> {
+        Box::pin(async move {
+            let written = self.command(&order, gate);
+            self.shared.nudge.notify_one();
+            written
+        })
+    }
+
+    fn ask<'a>(&'a self, lock: &'a NativeId, read: ReadId) -> Later<'a, Result<(), NotWritten>> {
+        Box::pin(async move {
+            let written = self.read(lock, read);
+            self.shared.nudge.notify_one();
+            written
+        })
+    }
+}
+
+impl Drop for MqttLink {
+    fn drop(&mut self) {
+        // Whoever still holds the desk must not find a connection that looks alive.
+        self.shared.alive.store(false, std::sync::atomic::Ordering::Release);
+        tracing::debug!(tasks = self.tasks.0.len(), "an MQTT session ends");
+    }
+}

@@ -1,0 +1,100 @@
+//! What is subscribed to at the broker.
+//!
+//! Subscriptions go out in portions, each after the broker has confirmed the one before: a broker drops what does not fit
+//! into its queue for one client, and a thousand locks bring a thousand retained messages at once.
+
+use std::collections::{HashMap, VecDeque};
+
+/// Topics in one portion.
+const PORTION: usize = 100;
+
+/// The topics that are wanted, and those the broker has not been asked for yet.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    wanted: HashMap<String, usize>,
+    waiting: VecDeque<String>,
+    in_flight: bool,
+}
+
+impl Subscriptions {
+    /// Wants `topic`, perhaps once more.
+    pub(super) fn want(&mut self, topic: String) {
+        let count = self.wanted.entry(topic.clone()).or_insert(0);
+        *count += 1;
+        if *count == 1 {
+            self.waiting.push_back(topic);
+        }
+    }
+
+    /// Lets go of `topic` once; `true` if nobody wants it any more and the broker must be told.
+    pub(super) fn drop(&mut self, topic: &str) -> bool {
+        let Some(count) = self.wanted.get_mut(topic) else { return false };
+        *count -= 1;
+        if *count > 0 {
+            return false;
+        }
+        self.wanted.remove(topic);
+        let was_waiting = self.waiting.iter().position(|waiting| waiting == topic);
+        match was_waiting {
+            Some(at) => {
+                self.waiting.remove(at);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// The next portion, if the one before is through.
+    pub(super) fn portion(&mut self) -> Vec<String> {
+        if self.in_flight {
+            return Vec::new();
+        }
+        let count = self.waiting.len().min(PORTION);
+        let portion: Vec<String> = self.waiting.drain(..count).collect();
+        self.in_flight = !portion.is_empty();
+        portion
+    }
+
+    /// The broker confirmed a portion.
+    pub(super) fn confirmed(&mut self) {
+        self.in_flight = false;
+    }
+
+    /// Whether the broker has confirmed everything.
+    pub(super) fn are_done(&self) -> bool {
+        !self.in_flight && self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn portions_wait_for_each_other() {
+        let mut subscriptions = Subscriptions::default();
+        (0..150).for_each(|n| subscriptions.want(n.to_string()));
+        assert_eq!(subscriptions.portion().len(), 100);
+        assert!(subscriptions.portion().is_empty());
+        subscriptions.confirmed();
+        assert_eq!(subscriptions.portion().len(), 50);
+        assert!(!subscriptions.are_done());
+        subscriptions.confirmed();
+        assert!(subscriptions.are_done() && subscriptions.portion().is_empty());
+    }
+
+    #[test]
+    fn a_shared_topic_is_asked_for_once_and_dropped_last() {
+        let mut subscriptions = Subscriptions::default();
+        subscriptions.want("a".to_owned());
+        subscriptions.want("a".to_owned());
+        assert_eq!(subscriptions.portion(), ["a"]);
+        assert!(!subscriptions.drop("a"));
+        assert!(subscriptions.drop("a"));
+        assert!(!subscriptions.drop("a"));
+        subscriptions.want("b".to_owned());
+        assert!(!subscriptions.drop("b"), "never asked for");
+        subscriptions.confirmed();
+        assert!(subscriptions.are_done());
+    }
+}

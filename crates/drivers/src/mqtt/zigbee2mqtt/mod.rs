@@ -1,0 +1,384 @@
+//! Zigbee2MQTT: one hub under one base topic, its devices and what is asked of them.
+//!
+//! Devices are keyed by their IEEE address, which outlives every rename; commands and reads are addressed by it too, so
+//! that a rename in the middle of a command misleads nobody. Reports come on topics that hold the friendly name, which
+//! may contain slashes, blanks and any letters, so each is subscribed to exactly.
+//!
+//! | File | What |
+//! |---|---|
+//! | `devices` | the device list, parsed |
+//! | `roster` | what a new list changes |
+//! | `device` | one device: what its messages mean |
+//! | `pending` | commands and reads that are still open |
+//! | `message`, `actions`, `logging` | fields, action words and error lines, as text |
+//! | `complaints` | what an error line answers |
+
+mod actions;
+mod complaints;
+mod device;
+mod devices;
+mod logging;
+mod message;
+mod pending;
+mod roster;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use thumbturn_core::ids::{AttemptId, NativeId};
+use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
+use thumbturn_core::ports::{NotWritten, ReadId, Signal};
+use thumbturn_core::time::Moment;
+
+use self::device::{BoltState, Device, Heard};
+use self::devices::BoltSpec;
+use super::outbox::Outbox;
+
+pub(super) use self::devices::{DeviceList, parse};
+
+/// For this long after its start a hub may publish what it had cached, which can be older than what it said before it
+/// went away: it saves its cache every few minutes only.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// How long the retained device list may take before the hub is asked to publish it again.
+const LIST_GRACE: Duration = Duration::from_millis(1500);
+
+/// How often a hub is asked for its list; the pause doubles each time.
+const LIST_TRIES: u32 = 6;
+
+/// One hub.
+#[derive(Debug)]
+pub(super) struct Hub {
+    base: String,
+    online: Option<bool>,
+    started: Option<Moment>,
+    devices: HashMap<String, Device>,
+    /// Every IEEE address of the last list, locks or not.
+    everyone: HashSet<String>,
+    /// IEEE addresses of earlier sessions: something to name in a request when there is no list.
+    known: Vec<String>,
+    names: HashMap<String, String>,
+    natives: HashMap<NativeId, String>,
+    topics: HashMap<String, Topic>,
+    left: HashSet<String>,
+    lists: u32,
+    relist: Option<Relist>,
+    attribute_output: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Topic {
+    State(String),
+    Availability(String),
+}
+
+/// The hub is to be asked for its list.
+#[derive(Clone, Copy, Debug)]
+struct Relist {
+    due: Moment,
+    tries: u32,
+}
+
+/// A message on one of a hub's topics.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Incoming<'a> {
+    /// The topic below the base topic.
+    pub(super) rest: &'a str,
+    pub(super) payload: &'a [u8],
+    pub(super) retained: bool,
+    pub(super) at: Moment,
+}
+
+impl Hub {
+    /// A hub of which nothing is known but the devices of earlier sessions.
+    pub(super) fn new(base: &str, known: Vec<String>) -> Self {
+        Self {
+            base: base.to_owned(),
+            online: None,
+            started: None,
+            devices: HashMap::new(),
+            everyone: HashSet::new(),
+            known,
+            names: HashMap::new(),
+            natives: HashMap::new(),
+            topics: HashMap::new(),
+            left: HashSet::new(),
+            lists: 0,
+            relist: None,
+            attribute_output: false,
+        }
+    }
+
+    /// The topics of the hub itself.
+    pub(super) fn own_topics(&self) -> impl Iterator<Item = String> + '_ {
+        ["state", "info", "devices", "event", "logging"].into_iter().map(|what| format!("{}/bridge/{what}", self.base))
+    }
+
+    /// The part of `topic` below the base topic.
+    pub(super) fn below<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        topic.strip_prefix(self.base.as_str())?.strip_prefix('/')
+    }
+
+    /// Whether the list of this hub names the device, lock or not.
+    pub(super) fn knows(&self, ieee: &str) -> bool {
+        self.everyone.contains(ieee) || self.devices.contains_key(ieee)
+    }
+
+    /// Whether the hub is there and its list is not.
+    pub(super) fn lacks_list(&self) -> bool {
+        self.online == Some(true) && self.lists == 0
+    }
+
+    /// Whether the locks of this device are driven by this hub.
+    pub(super) fn drives(&self, ieee: &str) -> bool {
+        self.devices.contains_key(ieee)
+    }
+
+    pub(super) fn has(&self, lock: &NativeId) -> bool {
+        self.natives.contains_key(lock)
+    }
+
+    /// Takes in a message, except for device lists; see [`Hub::apply`].
+    pub(super) fn hear(&mut self, incoming: &Incoming<'_>, out: &mut Outbox) {
+        match incoming.rest {
+            "bridge/state" => self.hear_state(incoming),
+            "bridge/info" => self.hear_info(incoming.payload),
+            "bridge/event" => self.hear_event(incoming.payload),
+            "bridge/logging" => self.hear_complaint(incoming, out),
+            rest => match self.topics.get(rest).cloned() {
+                Some(Topic::State(ieee)) => self.hear_device(&ieee, incoming, out),
+                Some(Topic::Availability(ieee)) => self.hear_availability(&ieee, incoming),
+                None => {}
+            },
+        }
+    }
+
+    fn hear_state(&mut self, incoming: &Incoming<'_>) {
+        let Some(online) = is_online(incoming.payload) else { return };
+        tracing::debug!(base_topic = self.base, online, retained = incoming.retained, "the state of a Zigbee2MQTT");
+        if online && !incoming.retained {
+            self.started = Some(incoming.at);
+            self.devices.values_mut().for_each(|device| device.cache_due = true);
+        }
+        self.online = Some(online);
+        if self.lacks_list() {
+            self.ask_for_list(incoming.at.after(LIST_GRACE));
+        }
+    }
+
+    fn hear_info(&mut self, payload: &[u8]) {
+        let output = output_mode(payload);
+        let attribute_output = output.as_deref() == Some("attribute");
+        if attribute_output && !self.attribute_output {
+            tracing::warn!(
+                base_topic = self.base,
+                "this Zigbee2MQTT publishes single attributes (advanced.output: attribute); its locks cannot be heard. \
+                 Set it to json or attribute_and_json"
+            );
+        }
+        self.attribute_output = attribute_output;
+    }
+
+    /// A device that left may come back in the same breath (a repair does that), so this only counts together with a
+    /// list that no longer has it.
+    fn hear_event(&mut self, payload: &[u8]) {
+        let Ok(event) = serde_json::from_slice::<Value>(payload) else { return };
+        let Some(ieee) = event["data"]["ieee_address"].as_str() else { return };
+        match event["type"].as_str() {
+            Some("device_leave") if self.devices.contains_key(ieee) => {
+                self.left.insert(ieee.to_owned());
+            }
+            Some("device_joined") => {
+                self.left.remove(ieee);
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_availability(&mut self, ieee: &str, incoming: &Incoming<'_>) {
+        let Some(device) = self.devices.get_mut(ieee) else { return };
+        // An empty payload clears the topic, as a rename does: no word on the lock.
+        if let Some(online) = is_online(incoming.payload) {
+            device.available = Some(online);
+        }
+    }
+
+    fn hear_device(&mut self, ieee: &str, incoming: &Incoming<'_>, out: &mut Outbox) {
+        let hub_starting = self.is_starting(incoming.at);
+        let Some(device) = self.devices.get_mut(ieee) else { return };
+        let Ok(Value::Object(message)) = serde_json::from_slice::<Value>(incoming.payload) else { return };
+        let heard = Heard { at: incoming.at, retained: incoming.retained, hub_starting };
+        for property in device.hear(&message, heard, out) {
+            let (topic, payload) = self.read_request(ieee, &property);
+            out.request(topic, payload);
+        }
+    }
+
+    fn is_starting(&self, now: Moment) -> bool {
+        self.started.is_some_and(|started| now.since(started) < STARTING)
+    }
+
+    // --- What is asked of the locks -------------------------------------------------------------------------------
+
+    /// Topic and payload of a command. Never `TOGGLE`: the hub may repeat a command by itself.
+    pub(super) fn command(&self, lock: &NativeId, wanted: Bolt) -> Result<(String, String), NotWritten> {
+        let (device, bolt, spec) = self.find(lock)?;
+        if device.available == Some(false) || device.listed.is_disabled {
+            return Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
+        }
+        if !bolt.pending.has_room() {
+            return Err(NotWritten::Rejected("Too many requests to this lock are still open.".to_owned()));
+        }
+        let value = match wanted {
+            Bolt::Locked => &spec.locked,
+            Bolt::Unlocked => &spec.unlocked,
+        };
+        Ok((format!("{}/{}/set", self.base, device.listed.ieee), json!({ spec.state.as_str(): value }).to_string()))
+    }
+
+    /// Topic and payload of a read. A lock that is said to be unavailable may be asked: its answer brings it back.
+    pub(super) fn read(&self, lock: &NativeId) -> Result<(String, String), NotWritten> {
+        let (device, bolt, spec) = self.find(lock)?;
+        if !spec.readable {
+            return Err(NotWritten::Rejected("The hub offers no read of this lock.".to_owned()));
+        }
+        if !bolt.pending.has_room() {
+            return Err(NotWritten::Rejected("Too many requests to this lock are still open.".to_owned()));
+        }
+        Ok(self.read_request(&device.listed.ieee, &spec.state))
+    }
+
+    fn read_request(&self, ieee: &str, property: &str) -> (String, String) {
+        (format!("{}/{ieee}/get", self.base), json!({ property: "" }).to_string())
+    }
+
+    fn find(&self, lock: &NativeId) -> Result<(&Device, &BoltState, &BoltSpec), NotWritten> {
+        if self.online != Some(true) {
+            return Err(NotWritten::Unavailable(Unavailable::HubDisconnected));
+        }
+        let ieee = self.natives.get(lock);
+        let device = ieee.and_then(|ieee| self.devices.get(ieee));
+        let found = device.and_then(|device| {
+            let at = device.bolts.iter().position(|bolt| bolt.native == *lock)?;
+            Some((device, device.bolts.get(at)?, device.listed.bolts.get(at)?))
+        });
+        found.ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))
+    }
+
+    fn bolt_mut(&mut self, lock: &NativeId) -> Option<&mut BoltState> {
+        let device = self.devices.get_mut(self.natives.get(lock)?)?;
+        device.bolts.iter_mut().find(|bolt| bolt.native == *lock)
+    }
+
+    /// Notes a command that was handed to the broker.
+    pub(super) fn commanded(&mut self, lock: &NativeId, attempt: AttemptId, at: Moment) {
+        if let Some(bolt) = self.bolt_mut(lock) {
+            bolt.commanded(attempt, at);
+        }
+    }
+
+    /// Notes a read that was handed to the broker.
+    pub(super) fn asked(&mut self, lock: &NativeId, read: ReadId, at: Moment) {
+        if let Some(bolt) = self.bolt_mut(lock) {
+            bolt.asked(read, at);
+        }
+    }
+
+    // --- Reach and time -------------------------------------------------------------------------------------------
+
+    /// The broker has confirmed every subscription.
+    pub(super) fn subscribed(&mut self) {
+        self.devices.values_mut().for_each(|device| device.listening = true);
+    }
+
+    /// Tells which locks can be reached, where that changed: those of a hub that is online, unless the hub says that
+    /// they are not available.
+    ///
+    /// Availability is a slow signal: for a battery lock "offline" means that nothing was heard for hours. It is the
+    /// hub's verdict all the same and what people see there, so the lock counts as unreachable until its next word
+    /// (or the answer to a read) takes that back.
+    pub(super) fn tell_reach(&mut self, out: &mut Outbox) {
+        let hub_online = self.online == Some(true);
+        for device in self.devices.values_mut() {
+            let reachable =
+                hub_online && device.listening && device.available != Some(false) && !device.listed.is_disabled;
+            let reach = if reachable { Reachability::Reachable } else { Reachability::Unreachable };
+            if device.reach.replace(reach) == Some(reach) {
+                continue;
+            }
+            if !reachable {
+                device.lost_sight(out);
+            }
+            for bolt in &device.bolts {
+                out.tell(Signal::Reach(bolt.native.clone(), reach));
+            }
+        }
+    }
+
+    /// The hub is to publish its list again, at `due`.
+    pub(super) fn ask_for_list(&mut self, due: Moment) {
+        self.relist.get_or_insert(Relist { due, tries: 0 });
+    }
+
+    /// When something is due.
+    pub(super) fn wake_at(&self) -> Option<Moment> {
+        let pending = self.devices.values().flat_map(|device| &device.bolts).filter_map(|bolt| bolt.pending.wake_at());
+        pending.chain(self.relist.map(|relist| relist.due)).min_by_key(|at| at.steady)
+    }
+
+    /// What time alone brings about.
+    pub(super) fn tick(&mut self, now: Moment, out: &mut Outbox) {
+        for device in self.devices.values_mut() {
+            device.tick(now, out);
+        }
+        if self.relist.is_some_and(|relist| relist.due.steady <= now.steady) {
+            self.request_list(now, out);
+        }
+    }
+
+    /// A change of no option at all makes the hub publish its lists. It needs the address of some device.
+    fn request_list(&mut self, now: Moment, out: &mut Outbox) {
+        let Some(relist) = self.relist.take() else { return };
+        if self.online != Some(true) || relist.tries >= LIST_TRIES {
+            return;
+        }
+        let candidates = self.everyone.iter().chain(&self.known);
+        let count = self.everyone.len() + self.known.len();
+        let Some(ieee) = candidates.cycle().nth(relist.tries as usize % count.max(1)) else { return };
+        let payload = json!({"id": ieee, "options": {}, "transaction": "thumbturn-list"});
+        out.request(format!("{}/bridge/request/device/options", self.base), payload.to_string());
+        let due = now.after(Duration::from_secs(1) * 2_u32.saturating_pow(relist.tries));
+        self.relist = Some(Relist { due, tries: relist.tries + 1 });
+    }
+}
+
+/// `{"state":"online"}`, or the bare word that older hubs publish.
+fn is_online(payload: &[u8]) -> Option<bool> {
+    let parsed = serde_json::from_slice::<Map<String, Value>>(payload).ok();
+    let word = parsed.as_ref().and_then(|map| map.get("state")).and_then(Value::as_str);
+    match word.or_else(|| std::str::from_utf8(payload).ok())? {
+        "online" => Some(true),
+        "offline" => Some(false),
+        _ => None,
+    }
+}
+
+/// `config.advanced.output` of `bridge/info`.
+fn output_mode(payload: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Info {
+        config: Config,
+    }
+    #[derive(serde::Deserialize)]
+    struct Config {
+        advanced: Advanced,
+    }
+    #[derive(serde::Deserialize)]
+    struct Advanced {
+        output: Option<String>,
+    }
+    serde_json::from_slice::<Info>(payload).ok()?.config.advanced.output
+}

@@ -1,0 +1,213 @@
+//! What one bolt still owes us: acknowledgements of commands and answers to reads, in the order of asking.
+//!
+//! Zigbee2MQTT marks neither. It works through the requests for one device one after another, so what comes first
+//! belongs to what was asked first. That keeps the acknowledgement of a command (which makes the hub repeat its cached
+//! state) from being taken for the answer to a read that was asked after it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use thumbturn_core::ids::AttemptId;
+use thumbturn_core::ports::{ReadId, Said};
+use thumbturn_core::time::Moment;
+
+/// After this long a read counts as failed. A sleeping lock may take seconds; the hub itself gives up after 17 to 23 s,
+/// and a read that follows such a failure must still end before the default deadline of 30 s.
+pub(super) const READ_LIMIT: Duration = Duration::from_secs(6);
+
+/// After this long nothing more can come of a request: the hub gives up after 23.1 s at most.
+const FORGET: Duration = Duration::from_secs(40);
+
+/// A report of a change while a read is open may be its answer. The read is settled by it if nothing else comes within
+/// this time; until then a word on the cause may follow.
+const COVERED: Duration = Duration::from_millis(300);
+
+/// How many requests may be open for one bolt.
+const MOST: usize = 16;
+
+/// Requests without an answer, oldest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pending {
+    entries: VecDeque<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    since: Moment,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Command(AttemptId),
+    Read { id: ReadId, told_failed: bool, asked_again: bool, covered: Option<(Said, Moment)> },
+}
+
+/// What is due next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing is open.
+    Nothing,
+    /// The acknowledgement of a command.
+    Acknowledgement,
+    /// The answer to a read.
+    Answer,
+}
+
+/// What time brought about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// A read got no answer in time.
+    Failed(ReadId),
+    /// A read is settled by a change that was reported after it was asked, at that moment.
+    Settled(ReadId, Said, Moment),
+}
+
+impl Pending {
+    /// Whether one more request may be open.
+    pub(super) fn has_room(&self) -> bool {
+        self.entries.len() < MOST
+    }
+
+    /// Whether a read, or else a command, is open.
+    pub(super) fn has_open(&self, is_read: bool) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.what, What::Read { .. }) == is_read)
+    }
+
+    /// Notes a command that was handed to the hub.
+    pub(super) fn commanded(&mut self, attempt: AttemptId, at: Moment) {
+        self.entries.push_back(Entry { since: at, what: What::Command(attempt) });
+    }
+
+    /// Notes a read that was handed to the hub.
+    pub(super) fn asked(&mut self, id: ReadId, at: Moment) {
+        let what = What::Read { id, told_failed: false, asked_again: false, covered: None };
+        self.entries.push_back(Entry { since: at, what });
+    }
+
+    /// What is due next. A hub that repeats nothing upon an acknowledgement (`repeats_cache` is false) leaves commands
+    /// unmarked, so that an answer means that the commands before it are through.
+    pub(super) fn next(&self, repeats_cache: bool) -> Next {
+        let mut left = self.entries.iter().map(|entry| entry.what);
+        match left.next() {
+            None => Next::Nothing,
+            Some(What::Read { .. }) => Next::Answer,
+            Some(What::Command(_)) if repeats_cache => Next::Acknowledgement,
+            Some(What::Command(_)) if left.any(|what| matches!(what, What::Read { .. })) => Next::Answer,
+            Some(What::Command(_)) => Next::Acknowledgement,
+        }
+    }
+
+    /// The oldest command was acknowledged.
+    pub(super) fn acknowledged(&mut self) -> Option<AttemptId> {
+        match self.entries.front()?.what {
+            What::Command(attempt) => {
+                self.entries.pop_front();
+                Some(attempt)
+            }
+            What::Read { .. } => None,
+        }
+    }
+
+    /// The oldest read was answered; commands before it are through.
+    pub(super) fn answered(&mut self) -> Option<ReadId> {
+        while let Some(entry) = self.entries.pop_front() {
+            if let What::Read { id, .. } = entry.what {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Commands before the first read are through: their effect was reported.
+    pub(super) fn commands_are_through(&mut self) {
+        while matches!(self.entries.front(), Some(Entry { what: What::Command(_), .. })) {
+            self.entries.pop_front();
+        }
+    }
+
+    /// The lock reported a change: commands before the first read are through, and that read may be answered by it.
+    pub(super) fn changed(&mut self, said: Said, heard: Moment) {
+        self.commands_are_through();
+        if let Some(Entry { what: What::Read { covered, .. }, .. }) = self.entries.front_mut() {
+            *covered = Some((said, heard));
+        }
+    }
+
+    /// The hub says that a command failed: the oldest.
+    pub(super) fn command_failed(&mut self) -> Option<AttemptId> {
+        let at = self.entries.iter().position(|entry| matches!(entry.what, What::Command(_)))?;
+        match self.entries.remove(at)?.what {
+            What::Command(attempt) => Some(attempt),
+            What::Read { .. } => None,
+        }
+    }
+
+    /// The hub says that a read failed: the oldest. `None` also if that was told already.
+    pub(super) fn read_failed(&mut self) -> Option<ReadId> {
+        let at = self.entries.iter().position(|entry| matches!(entry.what, What::Read { .. }))?;
+        match self.entries.remove(at)?.what {
+            What::Read { id, told_failed: false, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether the oldest read should be asked again because something came that cannot be told from its answer. Once
+    /// for each read.
+    pub(super) fn ask_again(&mut self) -> bool {
+        let reads = self.entries.iter_mut().find_map(|entry| match &mut entry.what {
+            What::Read { asked_again, told_failed: false, .. } => Some(asked_again),
+            _ => None,
+        });
+        reads.is_some_and(|asked_again| !std::mem::replace(asked_again, true))
+    }
+
+    /// Everything is void, since the hub is gone: the reads that were open.
+    pub(super) fn clear(&mut self) -> Vec<ReadId> {
+        let reads = self.entries.iter().filter_map(|entry| match entry.what {
+            What::Read { id, told_failed: false, .. } => Some(id),
+            _ => None,
+        });
+        let reads = reads.collect();
+        self.entries.clear();
+        reads
+    }
+
+    /// When something is due.
+    pub(super) fn wake_at(&self) -> Option<Moment> {
+        self.entries.iter().map(Entry::due).min_by_key(|at| at.steady)
+    }
+
+    /// What is due at `now`.
+    pub(super) fn tick(&mut self, now: Moment) -> Vec<Due> {
+        let mut due = Vec::new();
+        self.entries.retain_mut(|entry| {
+            if entry.due().steady > now.steady {
+                return true;
+            }
+            match &mut entry.what {
+                What::Read { id, covered: Some((said, heard)), .. } => {
+                    due.push(Due::Settled(*id, *said, *heard));
+                    false
+                }
+                What::Read { id, told_failed, .. } if !*told_failed => {
+                    *told_failed = true;
+                    due.push(Due::Failed(*id));
+                    true
+                }
+                _ => false,
+            }
+        });
+        due
+    }
+}
+
+impl Entry {
+    fn due(&self) -> Moment {
+        match self.what {
+            What::Read { covered: Some((_, heard)), .. } => heard.after(COVERED),
+            What::Read { told_failed: false, .. } => self.since.after(READ_LIMIT),
+            What::Read { .. } | What::Command(_) => self.since.after(FORGET),
+        }
+    }
+}

@@ -1,0 +1,586 @@
+//! What captured messages mean, row by row.
+
+use serde_json::{Value, json};
+use thumbturn_core::events::Method;
+use thumbturn_core::ids::{AttemptId, NativeId, uuid_at};
+use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
+use thumbturn_core::ports::{Answer, How, NotWritten, ReadId, Refused, Said, Signal};
+use thumbturn_core::time::Moment;
+
+use super::devices::tests::{list, yale};
+use super::*;
+use crate::mqtt::outbox::Outbox;
+
+const IEEE: &str = "0x00158d0000a00001";
+const NAME: &str = "floor 1/Haustür Süd";
+
+const LOCKED: Said = Said::At(Bolt::Locked);
+const UNLOCKED: Said = Said::At(Bolt::Unlocked);
+
+/// One hub with one lock, and a clock that is turned by hand.
+struct Bench {
+    hub: Hub,
+    now: Moment,
+    seen: bool,
+}
+
+impl Bench {
+    /// An online hub whose messages carry `last_seen`.
+    fn new() -> Self {
+        Self::with(true)
+    }
+
+    fn with(seen: bool) -> Self {
+        let now = Moment { wall: "2026-11-23T00:00:00Z".parse().unwrap(), steady: Duration::from_secs(1000) };
+        let mut bench = Self { hub: Hub::new("zigbee2mqtt", Vec::new()), now, seen };
+        bench.raw("bridge/state", r#"{"state":"online"}"#, true);
+        bench.hub.apply(list(vec![yale(IEEE, NAME)]), 100, &mut Outbox::default());
+        bench.hub.subscribed();
+        bench.hub.tell_reach(&mut Outbox::default());
+        bench
+    }
+
+    /// A bench on which the lock has said where it stands.
+    fn at(seen: bool, state: &str) -> Self {
+        let mut bench = Self::with(seen);
+        bench.state(state, &json!({}));
+        bench.pass(5000);
+        bench
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now = self.now.after(Duration::from_millis(ms));
+    }
+
+    fn raw(&mut self, rest: &str, payload: &str, retained: bool) -> Vec<Signal> {
+        let mut out = Outbox::default();
+        self.hub.hear(&Incoming { rest, payload: payload.as_bytes(), retained, at: self.now }, &mut out);
+        out.signals
+    }
+
+    /// A live state message: `LOCK`, `UNLOCK` or `JAM`, with further fields.
+    fn state(&mut self, state: &str, further: &Value) -> Vec<Signal> {
+        self.say(state, further, false).signals
+    }
+
+    fn say(&mut self, state: &str, further: &Value, retained: bool) -> Outbox {
+        let (state, lock_state) = match state {
+            "LOCK" => ("LOCK", "locked"),
+            "JAM" => ("UNLOCK", "not_fully_locked"),
+            _ => ("UNLOCK", "unlocked"),
+        };
+        let mut message = json!({"battery": 92, "linkquality": 121, "lock_state": lock_state, "state": state});
+        if self.seen {
+            message["last_seen"] = format!("{:.3}", self.now.wall).into();
+        }
+        for (key, value) in further.as_object().unwrap() {
+            message[key] = value.clone();
+        }
+        let mut out = Outbox::default();
+        let payload = message.to_string();
+        self.hub.hear(&Incoming { rest: NAME, payload: payload.as_bytes(), retained, at: self.now }, &mut out);
+        out
+    }
+
+    fn command(&mut self, n: i64) -> AttemptId {
+        let attempt = attempt(n);
+        self.hub.commanded(&lock(), attempt, self.now);
+        attempt
+    }
+
+    fn ask(&mut self, n: u64) -> ReadId {
+        self.hub.asked(&lock(), ReadId(n), self.now);
+        ReadId(n)
+    }
+
+    fn tick(&mut self) -> Vec<Signal> {
+        let mut out = Outbox::default();
+        self.hub.tick(self.now, &mut out);
+        out.signals
+    }
+
+    fn complain(&mut self, message: &str) -> Vec<Signal> {
+        self.raw("bridge/logging", &json!({"level": "error", "message": message}).to_string(), false)
+    }
+}
+
+fn lock() -> NativeId {
+    NativeId(IEEE.to_owned())
+}
+
+fn attempt(n: i64) -> AttemptId {
+    AttemptId(uuid_at(jiff::Timestamp::from_second(n).unwrap()))
+}
+
+/// What was said of the bolt.
+fn words(signals: &[Signal]) -> Vec<(Said, How)> {
+    let reports = signals.iter().filter_map(|signal| match signal {
+        Signal::Said(_, report) => Some((report.said, report.how)),
+        _ => None,
+    });
+    reports.collect()
+}
+
+fn answers(signals: &[Signal]) -> Vec<(AttemptId, Answer)> {
+    let answers = signals.iter().filter_map(|signal| match signal {
+        Signal::Answered(_, attempt, answer, _) => Some((*attempt, answer.clone())),
+        _ => None,
+    });
+    answers.collect()
+}
+
+fn failed_reads(signals: &[Signal]) -> Vec<ReadId> {
+    let reads = signals.iter().filter_map(|signal| match signal {
+        Signal::ReadFailed(_, read) => Some(*read),
+        _ => None,
+    });
+    reads.collect()
+}
+
+// --- Reports ------------------------------------------------------------------------------------------------------
+
+#[test]
+fn the_stale_message_after_a_command_is_an_acknowledgement_and_no_report() {
+    let mut bench = Bench::at(true, "LOCK");
+    let attempt = bench.command(1);
+    bench.pass(44);
+    let signals = bench.state("LOCK", &json!({}));
+    assert_eq!(words(&signals), [(LOCKED, How::Remembered)]);
+    assert_eq!(answers(&signals), [(attempt, Answer::Accepted)]);
+    bench.pass(222);
+    assert_eq!(words(&bench.state("UNLOCK", &json!({}))), [(UNLOCKED, How::Untagged)]);
+    bench.pass(1);
+    let action = json!({"action": "unlock", "action_source": 1, "action_source_name": "rf", "action_user": null});
+    assert_eq!(words(&bench.state("UNLOCK", &action)), [(UNLOCKED, How::Tagged(Method::Remote, None))]);
+}
+
+#[test]
+fn without_last_seen_nothing_is_an_acknowledgement() {
+    let mut bench = Bench::at(false, "LOCK");
+    bench.command(1);
+    let signals = bench.state("LOCK", &json!({"battery": 91}));
+    assert!(answers(&signals).is_empty());
+    assert_eq!(words(&signals), [(LOCKED, How::Remembered)]);
+    assert_eq!(words(&bench.state("UNLOCK", &json!({"battery": 91}))), [(UNLOCKED, How::Untagged)]);
+}
+
+#[test]
+fn a_battery_report_is_no_acknowledgement() {
+    let mut bench = Bench::at(true, "LOCK");
+    bench.command(1);
+    let signals = bench.state("LOCK", &json!({"battery": 91}));
+    assert!(answers(&signals).is_empty());
+    assert!(matches!(signals.last(), Some(Signal::Battery(_, level)) if *level == 0.91));
+}
+
+#[test]
+fn a_jam_is_a_jam_although_its_state_says_unlock() {
+    let mut bench = Bench::at(true, "LOCK");
+    bench.command(1);
+    assert_eq!(words(&bench.state("JAM", &json!({}))), [(Said::Jammed, How::Untagged)]);
+    // Whatever an action claims in a message that tells of a jam.
+    bench.pass(10);
+    let action = json!({"action": "unlock", "action_source_name": "rf"});
+    assert_eq!(words(&bench.state("JAM", &action)), [(Said::Jammed, How::Remembered)]);
+}
+
+#[test]
+fn an_action_that_comes_first_tells_the_position_and_the_old_state_after_it_is_no_movement_back() {
+    let mut bench = Bench::at(true, "LOCK");
+    let keypad = json!({"action": "unlock", "action_source": 0, "action_source_name": "keypad", "action_user": 3});
+    assert_eq!(words(&bench.state("LOCK", &keypad)), [(UNLOCKED, How::Tagged(Method::Keycode, Some(3)))]);
+    bench.pass(20);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Remembered)]);
+    bench.pass(20);
+    assert_eq!(words(&bench.state("UNLOCK", &json!({}))), [(UNLOCKED, How::Untagged)]);
+}
+
+#[test]
+fn wrong_codes_are_denied_at_the_keypad_and_refused_over_the_radio() {
+    let mut bench = Bench::at(true, "LOCK");
+    let wrong =
+        json!({"action": "unlock_failure_invalid_pin_or_id", "action_source_name": "keypad", "action_user": null});
+    let signals = bench.state("LOCK", &wrong);
+    assert!(matches!(signals[0], Signal::Denied(_, Some("unknown_code"), _)), "{signals:?}");
+    assert!(answers(&signals).is_empty());
+    let attempt = bench.command(1);
+    let wrong = json!({"action": "unlock_failure_invalid_pin_or_id", "action_source_name": "rf"});
+    let answers = answers(&bench.state("LOCK", &wrong));
+    assert!(matches!(&answers[..], [(by, Answer::Refused(Refused::Other(_)))] if *by == attempt));
+}
+
+#[test]
+fn what_was_retained_is_remembered_its_action_too() {
+    let mut bench = Bench::new();
+    let signals = bench.say("UNLOCK", &json!({"action": "unlock", "action_source_name": "rf"}), true).signals;
+    assert_eq!(words(&signals), [(UNLOCKED, How::Remembered)]);
+}
+
+#[test]
+fn the_time_of_a_report_is_the_hubs_where_its_clock_is_good() {
+    let mut bench = Bench::at(true, "LOCK");
+    let Signal::Said(_, report) = &bench.state("UNLOCK", &json!({}))[0] else { panic!() };
+    assert_eq!(report.occurred_at, Some(report.heard.wall));
+    let far = json!({"last_seen": "2027-01-01T00:00:00.000Z"});
+    let Signal::Said(_, report) = &bench.state("LOCK", &far)[0] else { panic!() };
+    assert_eq!(report.occurred_at, None);
+}
+
+#[test]
+fn odd_payloads_say_nothing() {
+    let mut bench = Bench::at(true, "LOCK");
+    for payload in ["", "null", "[]", "LOCK", "{", r#"{"state":null,"lock_state":null}"#, r#"{"state":{}}"#, "\u{0}"] {
+        assert!(words(&bench.raw(NAME, payload, false)).is_empty(), "{payload}");
+    }
+    assert_eq!(words(&bench.state("UNLOCK", &json!({}))), [(UNLOCKED, How::Untagged)]);
+}
+
+// --- Reads --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn the_answer_to_a_read_is_an_answer() {
+    for seen in [true, false] {
+        let mut bench = Bench::at(seen, "LOCK");
+        let read = bench.ask(7);
+        bench.pass(30);
+        assert_eq!(words(&bench.state("LOCK", &json!({"linkquality": 90}))), [(LOCKED, How::Read(read))]);
+        bench.pass(30);
+        assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Remembered)]);
+    }
+}
+
+#[test]
+fn the_first_message_of_a_session_may_be_an_answer() {
+    for seen in [true, false] {
+        let mut bench = Bench::with(seen);
+        let read = bench.ask(7);
+        bench.pass(30);
+        assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Read(read))]);
+    }
+}
+
+#[test]
+fn the_acknowledgement_of_a_command_is_not_the_answer_to_a_read_that_follows_it() {
+    // The record is wrong: the hub believes in UNLOCK, and the lock takes its time to acknowledge.
+    let mut bench = Bench::at(true, "UNLOCK");
+    let attempt = bench.command(1);
+    bench.pass(2500);
+    let read = bench.ask(7);
+    bench.pass(500);
+    let signals = bench.state("UNLOCK", &json!({}));
+    assert_eq!(words(&signals), [(UNLOCKED, How::Remembered)]);
+    assert_eq!(answers(&signals), [(attempt, Answer::Accepted)]);
+    bench.pass(30);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Untagged)]);
+    bench.pass(300);
+    assert_eq!(words(&bench.tick()), [(LOCKED, How::Read(read))]);
+}
+
+#[test]
+fn a_battery_report_or_an_action_is_not_the_answer() {
+    let mut bench = Bench::at(true, "LOCK");
+    let read = bench.ask(7);
+    bench.pass(10);
+    assert_eq!(words(&bench.state("LOCK", &json!({"battery": 91}))), [(LOCKED, How::Remembered)]);
+    bench.pass(10);
+    let code = json!({"battery": 91, "action": "pin_code_added", "action_source_name": "keypad", "action_user": 7});
+    assert_eq!(words(&bench.state("LOCK", &code)), [(LOCKED, How::Remembered)]);
+    bench.pass(10);
+    assert_eq!(words(&bench.state("LOCK", &json!({"battery": 91}))), [(LOCKED, How::Read(read))]);
+}
+
+#[test]
+fn a_message_for_which_the_lock_was_not_heard_is_not_the_answer() {
+    let mut bench = Bench::at(true, "LOCK");
+    let old = format!("{:.3}", bench.now.before(Duration::from_secs(5)).wall);
+    bench.ask(7);
+    bench.pass(10);
+    let out = bench.say("LOCK", &json!({"last_seen": old}), false);
+    assert_eq!(words(&out.signals), [(LOCKED, How::Remembered)]);
+    assert_eq!(out.requests, [(format!("zigbee2mqtt/{IEEE}/get"), r#"{"state":""}"#.to_owned())], "asked once more");
+    let out = bench.say("LOCK", &json!({"last_seen": old}), false);
+    assert!(out.requests.is_empty(), "but only once");
+    bench.pass(10);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Read(ReadId(7)))]);
+}
+
+#[test]
+fn a_read_without_an_answer_fails_and_a_late_answer_still_counts() {
+    let mut bench = Bench::at(true, "LOCK");
+    let read = bench.ask(7);
+    bench.pass(5999);
+    assert!(bench.tick().is_empty());
+    bench.pass(1);
+    assert_eq!(failed_reads(&bench.tick()), [read]);
+    assert!(bench.tick().is_empty());
+    bench.pass(1000);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Read(read))]);
+}
+
+#[test]
+fn the_late_answer_to_an_earlier_read_is_not_the_answer_to_a_later_one() {
+    let mut bench = Bench::at(true, "LOCK");
+    let first = bench.ask(7);
+    bench.pass(6000);
+    bench.tick();
+    bench.command(1);
+    bench.pass(1000);
+    let second = bench.ask(8);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Read(first))]);
+    bench.pass(10);
+    assert_eq!(answers(&bench.state("LOCK", &json!({}))).len(), 1);
+    bench.pass(10);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Read(second))]);
+}
+
+#[test]
+fn a_read_that_the_hub_could_not_do_fails_at_once() {
+    let mut bench = Bench::at(true, "LOCK");
+    let read = bench.ask(7);
+    let line = format!(
+        "z2m: Publish 'get' 'state' to '{NAME}' failed: 'Error: ZCL command {IEEE}/1 closuresDoorLock.read([\"lockState\"]) failed (x)'"
+    );
+    assert_eq!(failed_reads(&bench.complain(&line)), [read]);
+    assert!(failed_reads(&bench.complain(&line)).is_empty());
+}
+
+// --- The hub ------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_hub_that_starts_publishes_its_memory_and_not_the_locks_word() {
+    // It was killed before it saved that the lock was opened.
+    for seen in [true, false] {
+        let mut bench = Bench::at(seen, "LOCK");
+        let saved = bench.now.wall;
+        bench.pass(1000);
+        bench.state("UNLOCK", &json!({}));
+        bench.pass(60_000);
+        bench.raw("bridge/state", r#"{"state":"online"}"#, false);
+        bench.pass(500);
+        let old = if seen { json!({"last_seen": format!("{saved:.3}")}) } else { json!({}) };
+        assert_eq!(words(&bench.state("LOCK", &old)), [(LOCKED, How::Remembered)], "last_seen {seen}");
+        bench.pass(500);
+        assert_eq!(words(&bench.state("UNLOCK", &json!({}))), [(UNLOCKED, How::Untagged)]);
+    }
+}
+
+#[test]
+fn what_a_starting_hub_publishes_answers_no_read() {
+    let mut bench = Bench::at(false, "LOCK");
+    bench.raw("bridge/state", r#"{"state":"online"}"#, false);
+    let read = bench.ask(7);
+    let out = bench.say("LOCK", &json!({}), false);
+    assert_eq!(words(&out.signals), [(LOCKED, How::Remembered)]);
+    assert_eq!(out.requests.len(), 1);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Read(read))]);
+}
+
+#[test]
+fn a_hub_that_went_away_takes_its_locks_along() {
+    let mut bench = Bench::at(true, "LOCK");
+    let read = bench.ask(7);
+    bench.raw("bridge/state", r#"{"state":"offline"}"#, false);
+    let mut out = Outbox::default();
+    bench.hub.tell_reach(&mut out);
+    assert_eq!(failed_reads(&out.signals), [read]);
+    assert!(matches!(&out.signals[1], Signal::Reach(_, Reachability::Unreachable)));
+    let unavailable = Err(NotWritten::Unavailable(Unavailable::HubDisconnected));
+    assert_eq!(bench.hub.command(&lock(), Bolt::Locked), unavailable);
+    assert_eq!(bench.hub.read(&lock()), unavailable);
+    bench.raw("bridge/state", "online", false);
+    let mut out = Outbox::default();
+    bench.hub.tell_reach(&mut out);
+    assert!(matches!(&out.signals[..], [Signal::Reach(_, Reachability::Reachable)]));
+}
+
+#[test]
+fn an_unavailable_lock_takes_no_commands_but_may_be_asked() {
+    let mut bench = Bench::at(true, "LOCK");
+    let topic = format!("{NAME}/availability");
+    bench.raw(&topic, r#"{"state":"offline"}"#, false);
+    let mut out = Outbox::default();
+    bench.hub.tell_reach(&mut out);
+    assert!(matches!(&out.signals[..], [Signal::Reach(_, Reachability::Unreachable)]));
+    let unavailable = Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
+    assert_eq!(bench.hub.command(&lock(), Bolt::Locked), unavailable);
+    assert!(bench.hub.read(&lock()).is_ok());
+    bench.raw(&topic, "", false);
+    bench.hub.tell_reach(&mut out);
+    assert_eq!(out.signals.len(), 1, "an empty payload says nothing");
+    bench.raw(&topic, "online", false);
+    bench.hub.tell_reach(&mut out);
+    assert_eq!(out.signals.len(), 2);
+}
+
+#[test]
+fn commands_and_reads_name_the_address_and_never_toggle() {
+    let bench = Bench::new();
+    let topic = format!("zigbee2mqtt/{IEEE}/set");
+    assert_eq!(bench.hub.command(&lock(), Bolt::Unlocked), Ok((topic.clone(), r#"{"state":"UNLOCK"}"#.to_owned())));
+    assert_eq!(bench.hub.command(&lock(), Bolt::Locked), Ok((topic, r#"{"state":"LOCK"}"#.to_owned())));
+    let removed = Err(NotWritten::Unavailable(Unavailable::DeviceRemoved));
+    assert_eq!(bench.hub.command(&NativeId("0x9".to_owned()), Bolt::Locked), removed);
+}
+
+#[test]
+fn error_lines_answer_the_command_that_is_open() {
+    let radio = format!(
+        "z2m: Publish 'set' 'state' to '{NAME}' failed: 'Error: ZCL command {IEEE}/1 closuresDoorLock.unlockDoor({{\"pincodevalue\":\"CANARY\"}}, {{}}) failed (Timeout)'"
+    );
+    let mut bench = Bench::at(true, "LOCK");
+    assert!(bench.complain(&radio).is_empty(), "no command is open");
+    let attempt = bench.command(1);
+    assert_eq!(answers(&bench.complain(&radio)), [(attempt, Answer::NotAcknowledged)]);
+    let attempt = bench.command(2);
+    let line = format!(
+        "z2m: Publish 'set' 'state' to '{NAME}' failed: 'Error: 'OPEN' not allowed, choose between: LOCK,UNLOCK,TOGGLE'"
+    );
+    let refused = answers(&bench.complain(&line));
+    assert!(matches!(&refused[..], [(by, Answer::Refused(_))] if *by == attempt));
+    bench.command(3);
+    let other = format!("z2m: Publish 'set' 'pin_code' to '{NAME}' failed: 'Error: user must be in range for device'");
+    assert!(bench.complain(&other).is_empty(), "about something else");
+    assert!(bench.complain("z2m: Entity 'nobody' is unknown").is_empty());
+    let refused = answers(&bench.complain(&format!("z2m: Entity '{IEEE}' is unknown")));
+    assert!(matches!(&refused[..], [(_, Answer::Refused(_))]));
+}
+
+#[test]
+fn an_error_line_belongs_to_the_oldest_command() {
+    let mut bench = Bench::at(true, "LOCK");
+    let (first, second) = (bench.command(1), bench.command(2));
+    let line = format!("z2m: Publish 'set' 'state' to '{NAME}' failed: 'Error: x'");
+    assert_eq!(answers(&bench.complain(&line)), [(first, Answer::NotAcknowledged)]);
+    assert_eq!(answers(&bench.complain(&line)), [(second, Answer::NotAcknowledged)]);
+}
+
+#[test]
+fn a_command_that_moved_the_bolt_is_not_blamed_later() {
+    let mut bench = Bench::at(true, "LOCK");
+    bench.command(1);
+    bench.state("UNLOCK", &json!({}));
+    let line = format!("z2m: Publish 'set' 'state' to '{NAME}' failed: 'Error: ZCL command failed (late)'");
+    assert!(bench.complain(&line).is_empty());
+}
+
+#[test]
+fn what_is_open_is_bounded() {
+    let mut bench = Bench::at(true, "LOCK");
+    for n in 0..16 {
+        bench.command(n);
+    }
+    assert!(matches!(bench.hub.command(&lock(), Bolt::Locked), Err(NotWritten::Rejected(_))));
+    bench.pass(40_000);
+    bench.tick();
+    assert!(bench.hub.command(&lock(), Bolt::Locked).is_ok());
+}
+
+#[test]
+fn a_lock_is_called_reachable_once_it_is_listened_to() {
+    let mut bench = Bench::new();
+    let mut out = Outbox::default();
+    bench.hub.apply(list(vec![yale(IEEE, NAME), yale("0x2", "new")]), 100, &mut out);
+    out.signals.clear();
+    bench.hub.tell_reach(&mut out);
+    assert!(matches!(&out.signals[..], [Signal::Reach(native, Reachability::Unreachable)] if native.as_str() == "0x2"));
+    bench.hub.subscribed();
+    bench.hub.tell_reach(&mut out);
+    assert!(matches!(out.signals[1], Signal::Reach(_, Reachability::Reachable)));
+}
+
+// --- The list -----------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_rename_moves_the_topics_and_keeps_the_lock() {
+    let mut bench = Bench::at(true, "LOCK");
+    let mut out = Outbox::default();
+    let vanished = bench.hub.apply(list(vec![yale(IEEE, "new name")]), 100, &mut out);
+    assert!(vanished.missing.is_empty() && vanished.left.is_empty());
+    assert_eq!(out.unsubscribe, [format!("zigbee2mqtt/{NAME}"), format!("zigbee2mqtt/{NAME}/availability")]);
+    assert_eq!(out.subscribe, ["zigbee2mqtt/new name", "zigbee2mqtt/new name/availability"]);
+    assert!(
+        matches!(&out.signals[..], [Signal::Discovered { about, .. }] if about.native == lock() && about.name == "new name")
+    );
+    assert!(bench.state("UNLOCK", &json!({})).is_empty(), "the old topic is nobody's");
+    let payload = r#"{"lock_state":"unlocked","state":"UNLOCK"}"#;
+    assert_eq!(words(&bench.raw("new name", payload, false)), [(UNLOCKED, How::Untagged)]);
+}
+
+#[test]
+fn two_locks_may_swap_names() {
+    let mut bench = Bench::new();
+    let mut out = Outbox::default();
+    bench.hub.apply(list(vec![yale("0x1", "a"), yale("0x2", "b")]), 100, &mut out);
+    bench.hub.apply(list(vec![yale("0x1", "b"), yale("0x2", "a")]), 100, &mut out);
+    let signals = bench.raw("a", r#"{"lock_state":"unlocked","state":"UNLOCK"}"#, false);
+    assert!(matches!(&signals[..], [Signal::Said(native, _)] if native.as_str() == "0x2"));
+}
+
+#[test]
+fn names_that_cannot_be_topics_break_nothing() {
+    let mut bench = Bench::new();
+    let mut out = Outbox::default();
+    let entries = vec![yale("0x1", "a+b"), yale("0x2", "c#"), yale("0x3", "bridge/state"), yale("0x4", "fine")];
+    bench.hub.apply(list(entries), 100, &mut out);
+    assert_eq!(out.subscribe, ["zigbee2mqtt/fine", "zigbee2mqtt/fine/availability"]);
+}
+
+#[test]
+fn lists_that_prove_nothing_remove_nothing() {
+    let mut bench = Bench::new();
+    for entries in [Vec::new(), vec![json!("broken"), yale("0x2", "other")]] {
+        let vanished = bench.hub.apply(list(entries), 100, &mut Outbox::default());
+        assert!(vanished.missing.is_empty() && vanished.left.is_empty());
+        assert!(bench.hub.has(&lock()));
+    }
+    let vanished = bench.hub.apply(list(vec![yale("0x2", "other")]), 100, &mut Outbox::default());
+    assert_eq!(vanished.missing, [lock()]);
+}
+
+#[test]
+fn a_lock_that_left_is_gone_with_the_next_list_even_if_it_was_the_last() {
+    let mut bench = Bench::new();
+    let leave = json!({"type": "device_leave", "data": {"friendly_name": NAME, "ieee_address": IEEE}}).to_string();
+    bench.raw("bridge/event", &leave, false);
+    assert!(bench.hub.has(&lock()));
+    let vanished = bench.hub.apply(list(Vec::new()), 100, &mut Outbox::default());
+    assert_eq!(vanished.left, [lock()]);
+}
+
+#[test]
+fn a_lock_that_left_and_joined_again_stays() {
+    let mut bench = Bench::new();
+    let event = |kind: &str| json!({"type": kind, "data": {"ieee_address": IEEE}}).to_string();
+    bench.raw("bridge/event", &event("device_leave"), false);
+    bench.raw("bridge/event", &event("device_joined"), false);
+    let vanished = bench.hub.apply(list(Vec::new()), 100, &mut Outbox::default());
+    assert!(vanished.left.is_empty() && vanished.missing.is_empty());
+}
+
+#[test]
+fn a_lost_list_is_asked_for_with_the_address_of_a_known_lock() {
+    let now = Bench::new().now;
+    let mut bench = Bench { hub: Hub::new("zigbee2mqtt", vec![IEEE.to_owned()]), now, seen: true };
+    bench.raw("bridge/state", r#"{"state":"online"}"#, true);
+    assert!(bench.hub.lacks_list());
+    bench.pass(1500);
+    let mut out = Outbox::default();
+    bench.hub.tick(bench.now, &mut out);
+    let (topic, payload) = &out.requests[0];
+    assert_eq!(topic, "zigbee2mqtt/bridge/request/device/options");
+    let payload: Value = serde_json::from_str(payload).unwrap();
+    assert_eq!((&payload["id"], &payload["options"]), (&json!(IEEE), &json!({})));
+    for _ in 0..20 {
+        bench.pass(60_000);
+        bench.hub.tick(bench.now, &mut out);
+    }
+    assert_eq!(out.requests.len(), 6, "bounded");
+}
+
+#[test]
+fn locks_beyond_the_limit_are_left_out() {
+    let mut bench = Bench::new();
+    let mut out = Outbox::default();
+    bench.hub.apply(list(vec![yale(IEEE, NAME), yale("0x2", "b"), yale("0x3", "c")]), 1, &mut out);
+    assert_eq!(bench.hub.count(), 2);
+}

@@ -1,0 +1,338 @@
+//! One virtual hub at work: the state machine behind a mutex, its clock, and its line to the engine.
+//!
+//! The mutex is held for the length of one call and never across a wait.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thumbturn_core::devices::{Device, OfflineBecause, Reach};
+use thumbturn_core::ids::NativeId;
+use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
+use thumbturn_core::ports::{Clock, Gate, How, NotWritten, Order, ReadId, Report, Signal};
+use thumbturn_core::time::Moment;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, Permit};
+
+use super::config::Config;
+use super::driver::Pace;
+use super::fixtures::fixture;
+use super::hubs::SandboxError;
+use super::line::{Line, SessionNumber};
+use super::physical::{Physical, Position, Restored};
+use super::physics::{Command, Emission, NotTaken, VirtualHub, Word};
+use super::settings::{Act, Patch};
+
+pub(super) struct Hub {
+    clock: Arc<dyn Clock>,
+    pace: Pace,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    world: VirtualHub,
+    config: Config,
+    /// The locks that the hub speaks of, by number.
+    names: Vec<NativeId>,
+    numbers: HashMap<NativeId, usize>,
+    line: Line,
+    /// The hub's own time where it goes step by step.
+    stepped_to: Moment,
+    /// Until when the session's task believes it can sleep.
+    asleep_until: Option<Moment>,
+}
+
+/// What the session's task has to do next.
+pub(super) enum Turn {
+    /// Nothing more: the session is over.
+    Over,
+    /// Wait for room in the channel, then [`Hub::deliver`].
+    Deliver,
+    /// Sleep until then, or until woken.
+    Sleep(Option<Moment>),
+}
+
+impl Hub {
+    pub(super) fn new(clock: Arc<dyn Clock>, pace: Pace, config: Config, known: &[Device]) -> Self {
+        let stepped_to = clock.now();
+        let mut inner = Inner {
+            world: VirtualHub::new(&config),
+            config,
+            names: Vec::new(),
+            numbers: HashMap::new(),
+            line: Line::default(),
+            stepped_to,
+            asleep_until: None,
+        };
+        inner.name_locks();
+        for device in known {
+            if let Some(lock) = inner.number(&device.about.native) {
+                inner.world.restore(lock, restored(device));
+            }
+        }
+        Self { clock, pace, inner: Mutex::new(inner) }
+    }
+
+    /// Takes over a changed configuration.
+    pub(super) fn reconfigure(&self, config: Config) {
+        let mut inner = self.lock();
+        if inner.config != config {
+            inner.config = config;
+            inner.world.resize(&config);
+            inner.name_locks();
+        }
+    }
+
+    // ---- a session ----
+
+    pub(super) fn open(&self, signals: mpsc::Sender<Signal>) -> (SessionNumber, Arc<Notify>) {
+        let mut inner = self.lock();
+        // What happened while nobody listened was heard by nobody.
+        let now = self.now(&inner);
+        drop(inner.world.advance(now));
+        inner.asleep_until = None;
+        inner.line.open(signals)
+    }
+
+    pub(super) fn close(&self, session: SessionNumber) {
+        self.lock().line.close(session);
+    }
+
+    pub(super) fn hang_up(&self) {
+        self.lock().line.hang_up();
+    }
+
+    pub(super) fn has(&self, native: &NativeId) -> bool {
+        self.lock().number(native).is_some()
+    }
+
+    /// What a hub says of its lock number `lock` at the start of a session; `None` after the last.
+    pub(super) fn introduce(&self, lock: usize) -> Option<Vec<Signal>> {
+        let heard = self.clock.now();
+        self.lock().introduce(lock, heard)
+    }
+
+    pub(super) fn greeted(&self, session: SessionNumber, permit: Permit<'_, Signal>) {
+        self.lock().line.greeted(session, permit);
+    }
+
+    pub(super) fn deliver(&self, session: SessionNumber, permit: Permit<'_, Signal>) {
+        self.lock().line.deliver(session, permit);
+    }
+
+    /// Lets happen what is due, unless signals still wait: while the engine is behind, the hub stands still.
+    pub(super) fn turn(&self, session: SessionNumber) -> Turn {
+        let mut inner = self.lock();
+        if inner.line.is_clear() && self.pace == Pace::Runs {
+            let now = self.clock.now();
+            self.let_happen(&mut inner, now);
+        }
+        if !inner.line.is(session) {
+            return Turn::Over;
+        }
+        if !inner.line.is_clear() {
+            return Turn::Deliver;
+        }
+        inner.asleep_until = self.next_at(&inner);
+        Turn::Sleep(inner.asleep_until)
+    }
+
+    // ---- commands and reads ----
+
+    pub(super) fn carry_out(&self, session: SessionNumber, order: &Order, gate: Gate<'_>) -> Result<(), NotWritten> {
+        self.write(session, &order.lock, |world, now, lock| {
+            if !gate.is_open() {
+                return Err(NotWritten::TooLate);
+            }
+            world.command(now, lock, Command { attempt: order.attempt, wanted: order.wanted }).map_err(not_written)
+        })
+    }
+
+    pub(super) fn ask(&self, session: SessionNumber, lock: &NativeId, read: ReadId) -> Result<(), NotWritten> {
+        self.write(session, lock, |world, now, lock| world.ask(now, lock, read).map_err(not_written))
+    }
+
+    fn write(
+        &self,
+        session: SessionNumber,
+        lock: &NativeId,
+        work: impl FnOnce(&mut VirtualHub, Moment, usize) -> Result<(), NotWritten>,
+    ) -> Result<(), NotWritten> {
+        let mut inner = self.lock();
+        if !inner.line.is(session) {
+            return Err(NotWritten::Unavailable(Unavailable::HubDisconnected));
+        }
+        let number = inner.number(lock).ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))?;
+        if !inner.line.has_room() {
+            return Err(NotWritten::Rejected("the hub has more to tell than is listened to".to_owned()));
+        }
+        let now = self.now(&inner);
+        let written = work(&mut inner.world, now, number);
+        self.settle(&mut inner, now);
+        written
+    }
+
+    // ---- the physical truth ----
+
+    pub(super) fn physical(&self, lock: &NativeId) -> Option<Physical> {
+        let mut inner = self.lock();
+        if inner.line.has_room() {
+            let now = self.now(&inner);
+            self.settle(&mut inner, now);
+        }
+        inner.number(lock).and_then(|lock| inner.world.physical(lock))
+    }
+
+    pub(super) fn set(&self, lock: &NativeId, patch: &Patch) -> Result<Physical, SandboxError> {
+        self.touch(lock, |world, now, lock| world.set(now, lock, patch).map(drop).map_err(SandboxError::OutOfRange))
+    }
+
+    pub(super) fn act(&self, lock: &NativeId, act: &Act) -> Result<Physical, SandboxError> {
+        self.touch(lock, |world, now, lock| world.act(now, lock, act).map_err(SandboxError::from))
+    }
+
+    fn touch(
+        &self,
+        lock: &NativeId,
+        work: impl FnOnce(&mut VirtualHub, Moment, usize) -> Result<(), SandboxError>,
+    ) -> Result<Physical, SandboxError> {
+        let mut inner = self.lock();
+        let number = inner.number(lock).ok_or(SandboxError::UnknownLock)?;
+        if !inner.line.has_room() {
+            return Err(SandboxError::Busy);
+        }
+        let now = self.now(&inner);
+        let done = work(&mut inner.world, now, number);
+        self.settle(&mut inner, now);
+        done?;
+        inner.world.physical(number).ok_or(SandboxError::UnknownLock)
+    }
+
+    // ---- time ----
+
+    /// Goes to the next moment at which something happens; `None` if nothing will, or if the hub runs by itself.
+    pub(super) fn step(&self) -> Option<Moment> {
+        let at = self.lock().world.next_at()?;
+        self.advance_to(at).then_some(at)
+    }
+
+    /// Goes to `moment`, if that is not in the hub's past; `false` if the hub runs by itself.
+    pub(super) fn advance_to(&self, moment: Moment) -> bool {
+        if self.pace == Pace::Runs {
+            return false;
+        }
+        let mut inner = self.lock();
+        if moment.steady > inner.stepped_to.steady {
+            inner.stepped_to = moment;
+        }
+        let now = inner.stepped_to;
+        self.settle(&mut inner, now);
+        true
+    }
+
+    /// The hub's own time.
+    pub(super) fn time(&self) -> Moment {
+        self.now(&self.lock())
+    }
+
+    fn now(&self, inner: &Inner) -> Moment {
+        match self.pace {
+            Pace::Runs => self.clock.now(),
+            Pace::Steps => inner.stepped_to,
+        }
+    }
+
+    fn next_at(&self, inner: &Inner) -> Option<Moment> {
+        if self.pace == Pace::Runs { inner.world.next_at() } else { None }
+    }
+
+    /// Lets everything happen that is due and sends what was heard.
+    fn let_happen(&self, inner: &mut Inner, now: Moment) {
+        let emissions = inner.world.advance(now);
+        if emissions.is_empty() || !inner.line.is_open() {
+            return;
+        }
+        // Heard now, on the engine's clock: after the gate of a command whose outcome comes at once, and also where the
+        // hub's own time goes in steps.
+        let heard = self.clock.now();
+        for emission in emissions {
+            if let Some(signal) = inner.signal(emission, heard) {
+                inner.line.send(signal);
+            }
+        }
+    }
+
+    /// The same, and wakes the session's task if it has to know.
+    fn settle(&self, inner: &mut Inner, now: Moment) {
+        self.let_happen(inner, now);
+        let next = self.next_at(inner);
+        if !inner.line.is_clear() || (next.is_some() && next != inner.asleep_until) {
+            inner.line.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn name_locks(&mut self) {
+        self.names = (0..self.config.locks).map(|lock| fixture(lock).native).collect();
+        self.numbers = self.names.iter().cloned().zip(0..).collect();
+    }
+
+    fn number(&self, native: &NativeId) -> Option<usize> {
+        self.numbers.get(native).copied()
+    }
+
+    fn introduce(&self, lock: usize, heard: Moment) -> Option<Vec<Signal>> {
+        let remembered = self.world.remembered(lock)?;
+        let native = self.names.get(lock)?;
+        let mut signals = vec![self.described(lock)?, Signal::Reach(native.clone(), reach(remembered.reachable))];
+        if remembered.reachable {
+            signals.push(Signal::Battery(native.clone(), remembered.battery_level));
+        }
+        let report = Report { said: remembered.said, how: How::Remembered, heard, occurred_at: None, sequence: None };
+        signals.push(Signal::Said(native.clone(), report));
+        Some(signals)
+    }
+
+    fn described(&self, lock: usize) -> Option<Signal> {
+        Some(Signal::Discovered { about: Box::new(fixture(lock).about()), traits: self.world.traits(lock)? })
+    }
+
+    fn signal(&self, emission: Emission, heard: Moment) -> Option<Signal> {
+        let native = self.names.get(emission.lock)?.clone();
+        Some(match emission.word {
+            Word::Said { said, how, sequence } => {
+                Signal::Said(native, Report { said, how, heard, occurred_at: None, sequence })
+            }
+            Word::Answered(attempt, answer) => Signal::Answered(native, attempt, answer, heard),
+            Word::ReadFailed(read) => Signal::ReadFailed(native, read),
+            Word::Reach(reachable) => Signal::Reach(native, reach(reachable)),
+            Word::Battery(level) => Signal::Battery(native, level),
+            Word::Denied(reason) => Signal::Denied(native, Some(reason), heard),
+            Word::Described => self.described(emission.lock)?,
+        })
+    }
+}
+
+const fn reach(reachable: bool) -> Reachability {
+    if reachable { Reachability::Reachable } else { Reachability::Unreachable }
+}
+
+fn not_written(not_taken: NotTaken) -> NotWritten {
+    match not_taken {
+        NotTaken::UnknownLock => NotWritten::Unavailable(Unavailable::DeviceRemoved),
+        NotTaken::Unreachable => NotWritten::Unavailable(Unavailable::DeviceDisconnected),
+        NotTaken::QueueFull => NotWritten::Rejected("the hub's queue for this lock is full".to_owned()),
+    }
+}
+
+/// What is known of a lock from before this process started.
+fn restored(device: &Device) -> Restored {
+    let state = &device.state;
+    let bolt = if state.jammed_since.is_some() { Position::Jammed } else { state.bolt.unwrap_or(Bolt::Locked).into() };
+    let powered = !matches!(state.reach, Reach::Offline { because: OfflineBecause::DeviceDisconnected, .. });
+    Restored { bolt, battery_level: state.battery.unwrap_or(1.0), powered }
+}

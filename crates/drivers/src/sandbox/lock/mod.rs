@@ -1,0 +1,233 @@
+//! One virtual lock: bolt, motor, radio, keypad and battery. Pure: moments come in, words go out through [`Air`].
+
+mod bolt;
+mod power;
+mod radio;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use thumbturn_core::events::Method;
+use thumbturn_core::locks::{Bolt, Traits};
+use thumbturn_core::ports::{How, ReadId, Said};
+use thumbturn_core::time::Moment;
+
+use super::agenda::Agenda;
+use super::fate::Chance;
+use super::fixtures::{PRESET_PIN, PRESET_SLOT};
+use super::physical::{Code, MotorState, Physical, Pin, Position, Restored};
+use super::physics::{Command, Emission, Remembered, Word};
+use super::settings::{Patch, Settings, Times};
+
+/// How much longer than its latency a lock's motor may take.
+const MOTOR_ALLOWANCE: Duration = Duration::from_secs(1);
+/// The same where no movement is expected.
+const UNMOVED_ALLOWANCE: Duration = Duration::from_millis(250);
+
+/// Something still to happen to a lock.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Happening {
+    /// A command reaches the lock; from there the motor takes so long.
+    Arrive { command: Command, motor: Duration, life: u32 },
+    /// The motor stops.
+    MotorStops { life: u32 },
+    /// The lock may have to lock itself.
+    Relock,
+    /// A read reaches the lock.
+    Asked(ReadId),
+    /// The hub repeats a report.
+    Repeat { said: Said, how: How, sequence: u64 },
+    /// The hub notices that the lock went or came back.
+    Notice,
+}
+
+/// The world around one lock at one moment.
+pub(super) struct Air<'a> {
+    pub(super) at: Moment,
+    pub(super) lock: usize,
+    pub(super) agenda: &'a mut Agenda<(usize, Happening)>,
+    pub(super) heard: &'a mut Vec<Emission>,
+}
+
+impl Air<'_> {
+    fn plan(&mut self, at: Moment, what: Happening) {
+        self.agenda.plan(at, (self.lock, what));
+    }
+
+    fn plan_in(&mut self, by: Duration, what: Happening) {
+        self.plan(self.at.after(by), what);
+    }
+
+    fn emit(&mut self, word: Word) {
+        self.heard.push(Emission { at: self.at, lock: self.lock, word });
+    }
+
+    fn emit_said(&mut self, said: Said, how: How, sequence: Option<u64>) {
+        self.emit(Word::Said { said, how, sequence });
+    }
+}
+
+/// What set the motor going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Command,
+    Keypad(u32),
+    Relock,
+}
+
+impl Cause {
+    const fn how(self) -> How {
+        match self {
+            Self::Command => How::Tagged(Method::Remote, None),
+            Self::Keypad(slot) => How::Tagged(Method::Keycode, Some(slot)),
+            Self::Relock => How::Tagged(Method::Automatic, None),
+        }
+    }
+}
+
+/// How a run of the motor ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Arrives,
+    Jams,
+    Returns,
+}
+
+/// One run of the motor.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    cause: Cause,
+    wanted: Bolt,
+    takes: Duration,
+    end: End,
+    mute: bool,
+}
+
+/// When the lock locks itself. At most one happening is planned for it, however often the door is unlocked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Relock {
+    due: Option<Moment>,
+    planned: Option<Moment>,
+}
+
+pub(super) struct VirtualLock {
+    settings: Settings,
+    chance: Chance,
+    codes: Vec<Code>,
+    bolt: Position,
+    powered: bool,
+    /// Fell off the network: works, but is not heard and hears nothing.
+    silent: bool,
+    /// Counts power cuts, so that what was under way before one is not finished after it.
+    life: u32,
+    motor: Option<Run>,
+    waiting: VecDeque<Run>,
+    relock: Relock,
+    /// When the last word sent to the lock reaches it: words do not overtake each other.
+    last_arrival: Option<Moment>,
+    commands_in_air: usize,
+    reads_in_air: usize,
+    repeats_kept: usize,
+    notice_planned: bool,
+    moves: u64,
+    relocks: u64,
+    commands: u64,
+    reports: u64,
+    battery: f64,
+    hub: Remembered,
+}
+
+impl VirtualLock {
+    pub(super) fn new(settings: Settings, chance: Chance, has_keypad: bool) -> Self {
+        let preset = Pin::new(PRESET_PIN).filter(|_| has_keypad).map(|pin| Code { slot: PRESET_SLOT, pin });
+        Self {
+            settings,
+            chance,
+            codes: preset.into_iter().collect(),
+            bolt: Position::Locked,
+            powered: true,
+            silent: false,
+            life: 0,
+            motor: None,
+            waiting: VecDeque::new(),
+            relock: Relock::default(),
+            last_arrival: None,
+            commands_in_air: 0,
+            reads_in_air: 0,
+            repeats_kept: 0,
+            notice_planned: false,
+            moves: 0,
+            relocks: 0,
+            commands: 0,
+            reports: 0,
+            battery: 1.0,
+            hub: Remembered { reachable: true, said: Position::Locked.said(), battery_level: 1.0 },
+        }
+    }
+
+    pub(super) fn restore(&mut self, restored: Restored) {
+        self.bolt = restored.bolt;
+        self.battery = restored.battery_level;
+        self.powered = restored.powered;
+        self.hub = Remembered {
+            reachable: restored.powered,
+            said: restored.bolt.said(),
+            battery_level: restored.battery_level,
+        };
+    }
+
+    pub(super) const fn remembered(&self) -> Remembered {
+        self.hub
+    }
+
+    pub(super) fn traits(&self) -> Traits {
+        let longest = Duration::from_millis(self.settings.latency_ms.saturating_add(self.settings.jitter_ms));
+        Traits {
+            reports: true,
+            readable: true,
+            tags: true,
+            margin: Duration::ZERO,
+            settle: longest.saturating_add(MOTOR_ALLOWANCE),
+            settle_unchanged: longest.saturating_add(UNMOVED_ALLOWANCE),
+        }
+    }
+
+    pub(super) fn physical(&self) -> Physical {
+        Physical {
+            bolt: self.bolt,
+            moves: self.moves,
+            relocks: self.relocks,
+            commands: self.commands,
+            motor: if self.motor.is_some() { MotorState::Moving } else { MotorState::Idle },
+            battery_level: self.battery,
+            powered: self.powered,
+            heard: self.on_air(),
+            reports: self.reports,
+            codes: self.codes.clone(),
+            settings: self.settings,
+        }
+    }
+
+    pub(super) fn set_latency(&mut self, latency_ms: u64, jitter_ms: u64) {
+        self.settings.latency_ms = latency_ms;
+        self.settings.jitter_ms = jitter_ms;
+    }
+
+    pub(super) fn set(&mut self, air: &mut Air<'_>, patch: &Patch) {
+        let before = self.traits();
+        self.settings.apply(patch);
+        if self.traits() != before {
+            air.emit(Word::Described);
+        }
+        if let Some(level) = patch.battery_level.or_else(|| patch.profile.and_then(super::settings::Profile::battery)) {
+            self.set_battery(air, level);
+        }
+        if self.settings.relock_after_s == 0 {
+            self.relock.due = None;
+        }
+        let offline_is_off = patch.faults.offline == Some(Times::Off) || patch.profile.is_some();
+        if offline_is_off && self.settings.faults.offline == Times::Off {
+            self.come_back(air);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Power and network: batteries out and in, falling off the network and coming back.
+
+use std::time::Duration;
+
+use thumbturn_core::ports::How;
+
+use super::super::physics::Word;
+use super::{Air, Happening, VirtualLock};
+
+impl VirtualLock {
+    pub(in crate::sandbox) fn power_off(&mut self, air: &mut Air<'_>) {
+        if !self.powered {
+            return;
+        }
+        self.powered = false;
+        self.life = self.life.wrapping_add(1);
+        self.motor = None;
+        self.waiting.clear();
+        self.last_arrival = None;
+        self.relock.due = None;
+        self.plan_notice(air);
+    }
+
+    pub(in crate::sandbox) fn power_on(&mut self, air: &mut Air<'_>) {
+        if !self.powered {
+            self.powered = true;
+            self.silent = false;
+            self.battery = if self.battery > 0.0 { self.battery } else { 1.0 };
+            self.plan_notice(air);
+        }
+        self.come_back(air);
+    }
+
+    /// Ends a silence: the lock joins the network again.
+    pub(super) fn come_back(&mut self, air: &mut Air<'_>) {
+        if std::mem::take(&mut self.silent) {
+            self.plan_notice(air);
+        }
+    }
+
+    fn plan_notice(&mut self, air: &mut Air<'_>) {
+        if !std::mem::replace(&mut self.notice_planned, true) {
+            air.plan_in(Duration::from_millis(self.settings.latency_ms) / 4, Happening::Notice);
+        }
+    }
+
+    pub(super) fn notice(&mut self, air: &mut Air<'_>) {
+        self.notice_planned = false;
+        if self.hub.reachable != self.powered {
+            self.hub.reachable = self.powered;
+            air.emit(Word::Reach(self.powered));
+        }
+        if self.on_air() {
+            self.tell_battery(air);
+            self.report(air, self.bolt.said(), How::Untagged, false);
+        }
+    }
+
+    pub(super) fn set_battery(&mut self, air: &mut Air<'_>, level: f64) {
+        self.battery = level;
+        if self.on_air() {
+            self.tell_battery(air);
+        }
+    }
+
+    pub(super) fn tell_battery(&mut self, air: &mut Air<'_>) {
+        self.hub.battery_level = self.battery;
+        air.emit(Word::Battery(self.battery));
+    }
+
+    pub(super) fn drain(&mut self, air: &mut Air<'_>) {
+        if self.settings.drain <= 0.0 {
+            return;
+        }
+        let left = self.battery - self.settings.drain;
+        // A remainder of floating point is no charge.
+        self.set_battery(air, if left < self.settings.drain / 2.0 { 0.0 } else { left });
+        if self.battery <= 0.0 {
+            self.power_off(air);
+        }
+    }
+}

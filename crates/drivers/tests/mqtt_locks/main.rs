@@ -1,0 +1,15 @@
+//! MQTT locks as the engine meets them: the real engine and driver, a real Mosquitto, and simulated hubs and locks that
+//! count what their bolts really did.
+
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod mqtt_broker;
+#[cfg(test)]
+mod mqtt_discovery;
+#[cfg(test)]
+mod mqtt_hub;
+#[cfg(test)]
+mod mqtt_lists;
+#[cfg(test)]
+mod mqtt_truth;
