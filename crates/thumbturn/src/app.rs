@@ -1,0 +1,171 @@
+//! What every handler holds: the store, the engine, the settings. Cheap to clone.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use thumbturn_api::Limit;
+use thumbturn_core::hub::Engine;
+use thumbturn_core::ids::WorkspaceId;
+use thumbturn_core::ports::{Clock, StoreError};
+use thumbturn_drivers::sandbox::SandboxHubs;
+use thumbturn_store::Store;
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use crate::http::cors::Origins;
+use crate::http::routes::Routes;
+use crate::limits::ActionLimits;
+
+/// Most items that one page holds, whatever was asked for; the contract's largest default is 22,900.
+const LARGEST_PAGE: usize = 25_000;
+
+/// The application behind the HTTP layer.
+#[derive(Clone)]
+pub struct App(Arc<State>);
+
+/// What an application is made of.
+pub struct Parts {
+    /// Where things are kept.
+    pub store: Store,
+    /// The engine.
+    pub engine: Engine,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The virtual locks.
+    pub sandbox: SandboxHubs,
+    /// How long an action's answer waits for the outcome.
+    pub hold: Duration,
+    /// How often a lock may be commanded.
+    pub limits: ActionLimits,
+    /// Who may call from a browser.
+    pub origins: Origins,
+    /// Base of the URLs that are handed out, without a slash at the end.
+    pub public_url: String,
+    /// The endpoints.
+    pub routes: Routes,
+    /// How many requests may be answered at the same time.
+    pub concurrent_requests: usize,
+}
+
+struct State {
+    parts: Parts,
+    sandboxes: RwLock<HashMap<WorkspaceId, bool>>,
+    changing_sessions: Mutex<()>,
+    admission: Arc<Semaphore>,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let admission = Arc::new(Semaphore::new(parts.concurrent_requests));
+        let state = State {
+            parts,
+            sandboxes: RwLock::default(),
+            changing_sessions: Mutex::default(),
+            admission,
+            draining: AtomicBool::new(false),
+        };
+        Self(Arc::new(state))
+    }
+
+    /// Where things are kept.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.0.parts.engine
+    }
+
+    /// The virtual locks.
+    #[must_use]
+    pub fn sandbox(&self) -> &SandboxHubs {
+        &self.0.parts.sandbox
+    }
+
+    /// How often a lock may be commanded.
+    #[must_use]
+    pub fn limits(&self) -> &ActionLimits {
+        &self.0.parts.limits
+    }
+
+    /// Who may call from a browser.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.0.parts.origins
+    }
+
+    /// The endpoints.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.0.parts.routes
+    }
+
+    /// How long an action's answer waits for the outcome.
+    #[must_use]
+    pub fn hold(&self) -> Duration {
+        self.0.parts.hold
+    }
+
+    /// Base of the URLs that are handed out.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.0.parts.public_url
+    }
+
+    /// Wall-clock time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.parts.clock.now().wall
+    }
+
+    /// How many items a page holds.
+    #[must_use]
+    pub fn page_limit(&self, asked: Limit) -> usize {
+        usize::try_from(asked.get()).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)
+    }
+
+    /// A place among the requests that are being answered; `None` if there is none left.
+    #[must_use]
+    pub fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.admission).try_acquire_owned().ok()
+    }
+
+    /// Only one client session that exists is changed at a time: it is read, then written as a whole.
+    pub(crate) async fn changing_sessions(&self) -> MutexGuard<'_, ()> {
+        self.0.changing_sessions.lock().await
+    }
+
+    /// Whether the workspace is a sandbox. That never changes, so it is asked once.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn is_sandbox(&self, workspace: WorkspaceId) -> Result<bool, StoreError> {
+        let known = self.0.sandboxes.read().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let Some(found) = self.store().workspace(workspace).await? else { return Ok(false) };
+        self.0.sandboxes.write().unwrap_or_else(PoisonError::into_inner).insert(workspace, found.is_sandbox);
+        Ok(found.is_sandbox)
+    }
+
+    /// Takes no new attempts and waits for the running ones.
+    pub async fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+        self.engine().drain().await;
+    }
+
+    /// Whether the server is on its way out.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,263 @@
+//! The command line: words and flags, and what each command prints.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use thumbturn_api::Secret;
+use thumbturn_store::{OpenError, OpenOptions, Store};
+use uuid::Uuid;
+
+use crate::admin::{self, AdminError};
+use crate::clock::SystemClock;
+use crate::config::{self, Config, ConfigError, Flags};
+use crate::keys::{self, KeyView, KeysError, KeysRequest, Kind};
+use crate::serve::{self, ServeError};
+use crate::setup::{self, Installation, SetUpError};
+
+/// A self-hosted smart-lock API that official Seam clients can use unchanged.
+#[derive(Debug, Parser)]
+#[command(name = "thumbturn", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API. On an empty data directory: set it up first, and print how to unlock the first lock.
+    Serve(ServeArgs),
+    /// Set the data directory up without serving.
+    Init(InitArgs),
+    /// Make, list and revoke API keys, personal access tokens and publishable keys; also beside a running server.
+    Keys(KeysArgs),
+    /// Print every setting with its default.
+    DefaultConfig,
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// Where the database, the key file and the admin socket are [default: ./thumbturn-data].
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// Where the database is, if not in the data directory.
+    #[arg(long, value_name = "URL", global = true)]
+    database_url: Option<String>,
+    /// A TOML file with settings; `thumbturn default-config` prints one.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Address and port to serve on [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct InitArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+    #[command(flatten)]
+    place: Place,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make a key. Its token is printed once and never again.
+    Create {
+        /// Which kind.
+        #[arg(long, value_enum, default_value = "api_key")]
+        kind: Kind,
+        /// A name for people.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// The workspace it opens. May be left out where there is only one; a personal access token without it opens
+        /// every workspace.
+        #[arg(long, value_name = "ID")]
+        workspace: Option<Uuid>,
+    },
+    /// List keys, without their secrets.
+    List,
+    /// Revoke a key. It stops working at once.
+    Revoke {
+        /// Its id, or the short part of its token as `list` shows it.
+        key: String,
+    },
+}
+
+/// Why a command did not succeed. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The first start.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+    /// Serving.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The running server.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// No database.
+    #[error("nothing is set up in {0}; `thumbturn init` or `thumbturn serve` does that")]
+    NothingThere(PathBuf),
+    /// Standard output.
+    #[error("cannot write to standard output")]
+    Output(#[from] io::Error),
+    /// JSON for standard output.
+    #[error("cannot write JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Cli {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// [`CliError`]
+    pub async fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Serve(args) => {
+                let config = args.place.settings(args.listen)?;
+                serve::run(config).await?;
+                Ok(())
+            }
+            Command::Init(args) => init(&args).await,
+            Command::Keys(args) => keys(args).await,
+            Command::DefaultConfig => Ok(write!(io::stdout(), "{}", config::DEFAULTS)?),
+        }
+    }
+}
+
+impl Place {
+    fn settings(&self, listen: Option<String>) -> Result<Config, ConfigError> {
+        let flags = Flags {
+            config: self.config.clone(),
+            listen,
+            data_dir: self.data_dir.clone(),
+            database_url: self.database_url.clone(),
+        };
+        Config::load(&flags, config::variables()?.into_iter())
+    }
+}
+
+/// Opens the store of these settings.
+///
+/// # Errors
+/// [`OpenError`], also if another process has it open.
+pub fn open_store(config: &Config) -> Result<Store, OpenError> {
+    let options = OpenOptions { key_file: Some(config.key_file()), ..OpenOptions::new(&config.data_dir) };
+    thumbturn_store::open(options)
+}
+
+fn now() -> jiff::Timestamp {
+    use thumbturn_core::ports::Clock as _;
+    SystemClock::start().now().wall
+}
+
+async fn init(args: &InitArgs) -> Result<(), CliError> {
+    let config = args.place.settings(None)?;
+    let store = open_store(&config)?;
+    let installation = setup::set_up(&store, now()).await?;
+    store.close().await;
+    if args.json {
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&installation)?)?;
+    } else {
+        write!(io::stdout(), "{}", describe(&installation))?;
+    }
+    Ok(())
+}
+
+/// What was set up, for people.
+#[must_use]
+pub fn describe(installation: &Installation) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:<24}{value}");
+    };
+    line("workspace", &installation.workspace_id.to_string());
+    let kept = "(made before; `thumbturn keys create` makes a new one)";
+    let shown = |secret: &Option<Secret<String>>| secret.as_ref().map_or(kept, |text| text.expose()).to_owned();
+    line("API key", &shown(&installation.api_key));
+    line("personal access token", &shown(&installation.personal_access_token));
+    line("publishable key", installation.publishable_key.as_deref().unwrap_or("(none)"));
+    for device in &installation.devices {
+        line("lock", &format!("{}  {}", device.device_id, device.display_name));
+    }
+    text
+}
+
+async fn keys(args: KeysArgs) -> Result<(), CliError> {
+    let config = args.place.settings(None)?;
+    let request = match args.command {
+        KeysCommand::Create { kind, name, workspace } => KeysRequest::Create { kind, name, workspace },
+        KeysCommand::List => KeysRequest::List,
+        KeysCommand::Revoke { key } => KeysRequest::Revoke { key },
+    };
+    let found = match admin::ask(&config.admin_socket(), &request).await {
+        Err(AdminError::NotRunning) => {
+            // Opening makes a database where there is none: not for a mistyped folder.
+            let database = config.data_dir.join(thumbturn_store::DATABASE_FILE);
+            if !database.exists() {
+                return Err(CliError::NothingThere(config.data_dir));
+            }
+            let store = open_store(&config)?;
+            let found = keys::carry_out(&store, request, now()).await?;
+            store.close().await;
+            found
+        }
+        answer => answer?,
+    };
+    if args.json {
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
+    } else {
+        write!(io::stdout(), "{}", table(&found))?;
+    }
+    Ok(())
+}
+
+fn table(keys: &[KeyView]) -> String {
+    use std::fmt::Write as _;
+    let mut text =
+        format!("{:<38}{:<23}{:<10}{:<38}{:<10}{}\n", "KEY ID", "KIND", "SHORT", "WORKSPACE", "STATE", "NAME");
+    for key in keys {
+        let workspace = key.workspace_id.map_or_else(|| "all".to_owned(), |id| id.to_string());
+        let state = if key.revoked_at.is_some() { "revoked" } else { "live" };
+        let kind = key.kind.as_str();
+        let _ = writeln!(
+            text,
+            "{:<38}{kind:<23}{:<10}{workspace:<38}{state:<10}{}",
+            key.key_id.to_string(),
+            key.short,
+            key.name
+        );
+        if let Some(token) = &key.token {
+            let _ = writeln!(text, "\nToken (shown only now): {}", token.expose());
+        }
+    }
+    text
+}

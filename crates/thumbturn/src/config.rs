@@ -1,0 +1,410 @@
+//! Settings: the compiled-in defaults, then a TOML file, then `THUMBTURN_*` variables, then flags. The whole is checked
+//! at the start; what is unknown or out of range is named.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+/// The commented file with every default.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// How the variables start that are settings.
+const PREFIX: &str = "THUMBTURN_";
+
+/// Variables that start like settings and are something else.
+const NOT_SETTINGS: &[&str] = &["THUMBTURN_BIN", "THUMBTURN_LOG", "THUMBTURN_CONFIG"];
+
+/// Every setting.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to serve on.
+    pub listen: SocketAddr,
+    /// Where the database, the key file and the admin socket are.
+    pub data_dir: PathBuf,
+    /// Where the database is; `None`: SQLite in the data directory.
+    pub database_url: Option<String>,
+    /// Base of the URLs that are handed out; empty: made from the address that is served.
+    pub public_url: String,
+    /// Lock actions.
+    pub actions: Actions,
+    /// Limits.
+    pub limits: Limits,
+    /// Browsers.
+    pub cors: Cors,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Secrets at rest.
+    pub secrets: Secrets,
+}
+
+/// Settings of lock actions.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actions {
+    /// How long an answer waits for the outcome, milliseconds.
+    pub hold_ms: u64,
+    /// When an action must have ended, milliseconds.
+    pub deadline_ms: u64,
+    /// How many actions may wait for one lock.
+    pub queue_per_lock: usize,
+}
+
+impl Actions {
+    /// How long an answer waits for the outcome.
+    #[must_use]
+    pub const fn hold(&self) -> Duration {
+        Duration::from_millis(self.hold_ms)
+    }
+
+    /// When an action must have ended.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}
+
+/// Limits.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Lock and unlock calls per minute and device, each; 0 = no limit.
+    pub lock_actions_per_minute: u32,
+    /// The same in sandbox workspaces.
+    pub sandbox_lock_actions_per_minute: u32,
+    /// Requests that are being answered at the same time.
+    pub concurrent_requests: usize,
+}
+
+/// Settings for browsers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// Origins that may call the API; empty: any.
+    #[serde(deserialize_with = "list")]
+    pub allowed_origins: Vec<String>,
+}
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Days that events are kept.
+    pub events_days: u32,
+    /// Days that ended attempts are kept.
+    pub attempts_days: u32,
+}
+
+/// Secrets at rest.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// The key file; empty: `secrets.key` in the data directory.
+    pub key_file: PathBuf,
+}
+
+/// What the command line sets.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+    /// `--database-url`
+    pub database_url: Option<String>,
+}
+
+/// A setting that cannot be used. The text names it and says what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the settings file {0}")]
+    Unreadable(PathBuf, #[source] std::io::Error),
+    /// The file is not TOML.
+    #[error("the settings file {0} is not valid TOML: {1}")]
+    NotToml(PathBuf, toml::de::Error),
+    /// A key that does not exist, or a value of the wrong kind.
+    #[error("{source_name}: {problem}")]
+    Wrong {
+        /// Where it came from.
+        source_name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A value out of range.
+    #[error("{setting} is {value}, but must be {wanted}")]
+    OutOfRange {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the settings from everywhere.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the setting and what would be right.
+    pub fn load(flags: &Flags, variables: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut all = defaults()?;
+        if let Some(path) = &flags.config {
+            merge_checked(&mut all, read_file(path)?, &path.display().to_string())?;
+        }
+        let mut variables: Vec<_> = variables.collect();
+        variables.sort();
+        let known = all.clone();
+        for (name, value) in variables {
+            if let Some(overlay) = from_variable(&name, value, &known) {
+                merge_checked(&mut all, overlay, &name)?;
+            }
+        }
+        merge_checked(&mut all, from_flags(flags), "the command line")?;
+        let mut config = understand(all).map_err(|problem| wrong("the settings", problem))?;
+        if let Some(path) = &flags.data_dir {
+            config.data_dir.clone_from(path); // as it is, also where it is no text
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The key file.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        if self.secrets.key_file.as_os_str().is_empty() {
+            self.data_dir.join("secrets.key")
+        } else {
+            self.secrets.key_file.clone()
+        }
+    }
+
+    /// The admin socket, through which commands reach a running server.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.data_dir.join("admin.sock")
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        within("actions.hold_ms", self.actions.hold_ms, 0..=10_000, "0 to 10000 milliseconds")?;
+        within("actions.deadline_ms", self.actions.deadline_ms, 1_000..=600_000, "1000 to 600000 milliseconds")?;
+        within("actions.queue_per_lock", self.actions.queue_per_lock, 1..=200, "1 to 200")?;
+        within("limits.concurrent_requests", self.limits.concurrent_requests, 1..=100_000, "1 to 100000")?;
+        within("retention.events_days", self.retention.events_days, 1..=3_650, "1 to 3650 days")?;
+        within("retention.attempts_days", self.retention.attempts_days, 1..=3_650, "1 to 3650 days")?;
+        if self.database_url.is_some() {
+            return Err(ConfigError::OutOfRange {
+                setting: "database_url",
+                value: "set".to_owned(),
+                wanted: "left out: this version keeps its data in SQLite in the data directory",
+            });
+        }
+        check_public_url(&self.public_url)?;
+        self.cors.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
+    }
+}
+
+fn check_public_url(url: &str) -> Result<(), ConfigError> {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let is_right = |host: &str| !host.starts_with('/') && !host.is_empty() && !host.contains(char::is_whitespace);
+    if url.is_empty() || host.is_some_and(is_right) {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange {
+        setting: "public_url",
+        value: format!("`{url}`"),
+        wanted: "an http:// or https:// URL",
+    })
+}
+
+/// Browsers send scheme, host and port and nothing else, so another text would never match.
+fn check_origin(origin: &str) -> Result<(), ConfigError> {
+    let host = origin.split_once("://").filter(|(scheme, _)| !scheme.is_empty()).map(|(_, host)| host);
+    let is_right = |host: &str| !host.is_empty() && !host.contains(['/', '*', '?', '#', '@', ' ']);
+    if host.is_some_and(is_right) {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange {
+        setting: "cors.allowed_origins",
+        value: format!("`{origin}`"),
+        wanted: "origins such as https://app.example or http://localhost:3000, without a path; none at all: any",
+    })
+}
+
+/// The settings among the variables of the process.
+///
+/// # Errors
+/// [`ConfigError`] if one of them is no text.
+pub fn variables() -> Result<Vec<(String, String)>, ConfigError> {
+    let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    named
+        .filter(|(name, _)| name.starts_with(PREFIX) && !NOT_SETTINGS.contains(&name.as_str()))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(wrong(&name, "the value is not valid UTF-8")),
+        })
+        .collect()
+}
+
+fn within<T: PartialOrd + ToString + Copy>(
+    setting: &'static str,
+    value: T,
+    range: std::ops::RangeInclusive<T>,
+    wanted: &'static str,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::OutOfRange { setting, value: value.to_string(), wanted })
+    }
+}
+
+fn wrong(source_name: &str, problem: impl ToString) -> ConfigError {
+    ConfigError::Wrong { source_name: source_name.to_owned(), problem: problem.to_string().trim().to_owned() }
+}
+
+fn defaults() -> Result<Table, ConfigError> {
+    DEFAULTS.parse().map_err(|error| ConfigError::NotToml("config.default.toml".into(), error))
+}
+
+fn read_file(path: &Path) -> Result<Table, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable(path.to_owned(), error))?;
+    text.parse().map_err(|error| ConfigError::NotToml(path.to_owned(), error))
+}
+
+/// `THUMBTURN_ACTIONS__HOLD_MS=4000` is `actions.hold_ms = 4000`. What is a text in `known` stays a text.
+fn from_variable(name: &str, value: String, known: &Table) -> Option<Table> {
+    if NOT_SETTINGS.contains(&name) {
+        return None;
+    }
+    let path = name.strip_prefix(PREFIX)?.to_lowercase();
+    let mut keys: Vec<&str> = path.split("__").collect();
+    let first = keys.remove(0).to_owned();
+    let default = known.get(&first).and_then(|node| keys.iter().try_fold(node, |node, key| node.get(key)));
+    let mut node = match default {
+        Some(Value::Integer(_) | Value::Boolean(_) | Value::Float(_)) => scalar(value),
+        _ => Value::String(value),
+    };
+    for key in keys.into_iter().rev() {
+        node = Value::Table(Table::from_iter([(key.to_owned(), node)]));
+    }
+    Some(Table::from_iter([(first, node)]))
+}
+
+fn scalar(text: String) -> Value {
+    if let Ok(number) = text.parse() {
+        Value::Integer(number)
+    } else if let Ok(flag) = text.parse() {
+        Value::Boolean(flag)
+    } else {
+        Value::String(text)
+    }
+}
+
+fn from_flags(flags: &Flags) -> Table {
+    let given = [("listen", flags.listen.clone()), ("database_url", flags.database_url.clone())];
+    given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::String(value?)))).collect()
+}
+
+/// Lays `overlay` over `all` and checks the result, so that the error can say where the bad value came from.
+fn merge_checked(all: &mut Table, overlay: Table, source_name: &str) -> Result<(), ConfigError> {
+    merge(all, overlay);
+    understand(all.clone()).map(|_| ()).map_err(|problem| wrong(source_name, problem))
+}
+
+fn merge(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(under)), Value::Table(over)) => merge(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+fn understand(all: Table) -> Result<Config, toml::de::Error> {
+    Config::deserialize(all)
+}
+
+fn list<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(input)? {
+        OneOrMany::Many(many) => many,
+        OneOrMany::One(one) => {
+            one.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(&Flags::default(), variables)
+    }
+
+    #[test]
+    fn the_defaults_are_as_documented() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!((config.actions.hold_ms, config.actions.deadline_ms), (4_000, 30_000));
+        assert_eq!(config.limits.lock_actions_per_minute, 15);
+        assert_eq!(config.limits.sandbox_lock_actions_per_minute, 0);
+        assert_eq!(config.key_file(), Path::new("./thumbturn-data/secrets.key"));
+    }
+
+    #[test]
+    fn variables_win_over_defaults_and_flags_over_variables() {
+        let variables = [("THUMBTURN_ACTIONS__HOLD_MS", "5"), ("THUMBTURN_LISTEN", "127.0.0.1:1")];
+        let flags = Flags { listen: Some("127.0.0.1:2".to_owned()), ..Flags::default() };
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::load(&flags, variables).unwrap();
+        assert_eq!(config.actions.hold_ms, 5);
+        assert_eq!(config.listen.port(), 2);
+    }
+
+    #[test]
+    fn a_text_may_look_like_a_number() {
+        let config = load(&[("THUMBTURN_DATA_DIR", "1"), ("THUMBTURN_SECRETS__KEY_FILE", "true")]).unwrap();
+        assert_eq!((config.data_dir.as_path(), config.key_file().as_path()), (Path::new("1"), Path::new("true")));
+    }
+
+    #[test]
+    fn a_list_may_be_written_with_commas() {
+        let config = load(&[("THUMBTURN_CORS__ALLOWED_ORIGINS", "https://a.example, https://b.example")]).unwrap();
+        assert_eq!(config.cors.allowed_origins, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn an_unknown_or_bad_setting_is_named() {
+        for (name, value, expected) in [
+            ("THUMBTURN_ACTIONS__HOLDMS", "5", "holdms"),
+            ("THUMBTURN_NO_SUCH", "5", "no_such"),
+            ("THUMBTURN_ACTIONS__HOLD_MS", "soon", "THUMBTURN_ACTIONS__HOLD_MS"),
+            ("THUMBTURN_ACTIONS__HOLD_MS", "999999", "actions.hold_ms is 999999"),
+            ("THUMBTURN_PUBLIC_URL", "ftp://x", "public_url"),
+            ("THUMBTURN_PUBLIC_URL", "http://", "public_url"),
+            ("THUMBTURN_LISTEN", "nowhere", "THUMBTURN_LISTEN"),
+            ("THUMBTURN_CORS__ALLOWED_ORIGINS", "*", "cors.allowed_origins is `*`"),
+            ("THUMBTURN_CORS__ALLOWED_ORIGINS", "https://a.example/", "without a path"),
+            ("THUMBTURN_DATABASE_URL", "postgres://u:secret@h/d", "database_url"),
+        ] {
+            let message = load(&[(name, value)]).unwrap_err().to_string();
+            assert!(message.contains(expected), "{name}={value}: {message}");
+        }
+    }
+}

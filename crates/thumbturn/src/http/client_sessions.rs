@@ -1,0 +1,258 @@
+//! Client sessions: made, found and read.
+
+use std::collections::HashSet;
+
+use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use thumbturn_api::client_sessions::{
+    ClientSession, ClientSessionGrants, CreateClientSession, GetClientSession, GetOrCreateClientSession,
+};
+use thumbturn_api::{ApiError, ErrorType, Problems, Text};
+use thumbturn_core::change::Change;
+use thumbturn_core::credentials::{self as domain, SessionStanding};
+use thumbturn_core::ids::{AccountId, ClientSessionId, WorkspaceId};
+use thumbturn_core::ports::CommitError;
+use thumbturn_core::scope::Scope;
+use thumbturn_store::{AccountFilter, PageRequest};
+
+use super::call::{Call, Caller};
+use super::errors::{Failure, Outcome};
+use super::to_wire;
+use crate::app::App;
+use crate::tokens::{Token, TokenKind};
+
+/// How long a session lives where the caller does not say: a year.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// How often a race for the same user identifier key is run again.
+const TRIES: usize = 5;
+
+/// What a session is asked to be.
+struct Wanted {
+    workspace: WorkspaceId,
+    user_key: Option<String>,
+    accounts: Vec<AccountId>,
+    customer_key: Option<String>,
+    expires_at: Option<Timestamp>,
+}
+
+/// `/client_sessions/create`
+pub(crate) async fn create(app: App, call: Call, params: CreateClientSession) -> Outcome<ClientSession> {
+    let customer_key = params.customer_key.map(Text::into_string).or(params.customer_id);
+    let key = params.grants.user_identifier_key.as_deref().map(str::to_owned);
+    let wanted = wanted(&app, &call, &params.grants, key, customer_key, StatusCode::UNAUTHORIZED).await?;
+    for _ in 0..TRIES {
+        if let Some(session) = holder(&app, &wanted).await? {
+            if call.method == Method::PUT {
+                return shown(&app, session).await;
+            }
+            return Err(Failure::new(
+                ErrorType::ClientSessionTokenAlreadyExists,
+                "A client session with this user_identifier_key already exists",
+            ));
+        }
+        if let Some(session) = made(&app, &wanted).await? {
+            return shown(&app, session).await;
+        }
+    }
+    Err(Failure::unavailable("Others are making sessions with the same user_identifier_key. Try again."))
+}
+
+/// `/client_sessions/get_or_create`
+pub(crate) async fn get_or_create(app: App, call: Call, params: GetOrCreateClientSession) -> Outcome<ClientSession> {
+    let in_body = params.grants.user_identifier_key.as_deref().map(str::to_owned);
+    let key = in_body.or_else(|| call.user_identifier_key.clone().filter(|key| !key.is_empty()));
+    let wanted = wanted(&app, &call, &params.grants, key, None, StatusCode::BAD_REQUEST).await?;
+    for _ in 0..TRIES {
+        if let Some(session) = holder(&app, &wanted).await? {
+            return shown(&app, extended(&app, session, &wanted).await?).await;
+        }
+        if let Some(session) = made(&app, &wanted).await? {
+            return shown(&app, session).await;
+        }
+    }
+    Err(Failure::unavailable("Others are making sessions with the same user_identifier_key. Try again."))
+}
+
+/// `/client_sessions/get`
+pub(crate) async fn get(app: App, call: Call, params: GetClientSession) -> Outcome<ClientSession> {
+    let id = params.client_session_id.map(|id| ClientSessionId(id.0));
+    let key = params.user_identifier_key.as_deref();
+    if let Caller::Session(own) = call.caller {
+        return own_session(&app, *own, id, key).await;
+    }
+    let scope = call.caller.scope()?;
+    let found = match (id, key) {
+        (Some(id), key) => {
+            let found = app.store().session(&scope, id).await?;
+            found.filter(|session| key.is_none_or(|key| session.user_identifier_key.as_deref() == Some(key)))
+        }
+        (None, Some(key)) => app.store().session_by_user_key(scope.workspace(), key).await?,
+        (None, None) => return Err(one_is_required()),
+    };
+    match found {
+        Some(session) => shown(&app, session).await,
+        None => Err(Failure::new(ErrorType::ClientSessionNotFound, "Could not find client session")),
+    }
+}
+
+fn one_is_required() -> Failure {
+    let mut problems = Problems::default();
+    problems.add("Either 'client_session_id' or 'user_identifier_key' is required");
+    ApiError::from(problems).into()
+}
+
+/// A session may only look at itself.
+async fn own_session(
+    app: &App,
+    own: domain::ClientSession,
+    id: Option<ClientSessionId>,
+    key: Option<&str>,
+) -> Outcome<ClientSession> {
+    if id.is_some() && key.is_some() {
+        return Err(Failure::new(
+            ErrorType::InvalidOptions,
+            "With a client session token, client_session_id and user_identifier_key cannot be given together",
+        ));
+    }
+    let other =
+        id.is_some_and(|id| id != own.id) || key.is_some_and(|key| own.user_identifier_key.as_deref() != Some(key));
+    if other {
+        return Err(Failure::new(ErrorType::ClientSessionNotFound, "Could not find client session"));
+    }
+    shown(app, own).await
+}
+
+/// Checks what is asked for. With a publishable key: a user identifier key, and nothing granted.
+async fn wanted(
+    app: &App,
+    call: &Call,
+    grants: &ClientSessionGrants,
+    user_key: Option<String>,
+    customer_key: Option<String>,
+    missing_key: StatusCode,
+) -> Outcome<Wanted> {
+    let workspace = match &call.caller {
+        Caller::Publishable { workspace } => {
+            check_publishable(grants, user_key.as_deref(), missing_key)?;
+            *workspace
+        }
+        caller => caller.scope()?.workspace(),
+    };
+    let accounts = known_accounts(app, workspace, grants).await?;
+    if let Some(webview) = grants.connect_webview_ids.iter().flatten().next() {
+        return Err(Failure::new(ErrorType::ConnectWebviewNotFound, "Connect webview not found")
+            .with_data("connect_webview_id", webview.0));
+    }
+    if let Some(identity) = grants.user_identity() {
+        return Err(Failure::new(ErrorType::UserIdentityNotFound, "User identity not found")
+            .with_data("user_identity_id", identity.0));
+    }
+    Ok(Wanted { workspace, user_key, accounts, customer_key, expires_at: grants.expires_at.map(|at| at.0) })
+}
+
+/// The accounts to be granted, each once; all of them have to be the workspace's own.
+async fn known_accounts(app: &App, workspace: WorkspaceId, grants: &ClientSessionGrants) -> Outcome<Vec<AccountId>> {
+    let mut wanted: Vec<AccountId> = Vec::new();
+    let mut seen = HashSet::new();
+    wanted
+        .extend(grants.connected_account_ids.iter().flatten().map(|id| AccountId(id.0)).filter(|id| seen.insert(*id)));
+    if wanted.is_empty() {
+        return Ok(wanted);
+    }
+    let filter = AccountFilter { ids: Some(wanted.clone()), ..AccountFilter::default() };
+    let page = PageRequest::first(wanted.len());
+    let found = app.store().accounts(&Scope::workspace_wide(workspace), &filter, page).await?;
+    let found: HashSet<AccountId> = found.items.iter().map(|account| account.id).collect();
+    match wanted.iter().find(|id| !found.contains(id)) {
+        Some(unknown) => Err(Failure::new(ErrorType::ConnectedAccountNotFound, "Connected account not found")
+            .with_data("connected_account_id", unknown)),
+        None => Ok(wanted),
+    }
+}
+
+fn check_publishable(grants: &ClientSessionGrants, key: Option<&str>, missing_key: StatusCode) -> Outcome<()> {
+    if key.is_none() {
+        return Err(Failure::new(
+            ErrorType::PublishableKeyRequiresUserIdentifierKey,
+            "With a publishable key, user_identifier_key is required",
+        )
+        .with_status(missing_key));
+    }
+    let grants_something = grants.connected_account_ids.is_some()
+        || grants.connect_webview_ids.is_some()
+        || grants.user_identity().is_some();
+    if grants_something {
+        return Err(Failure::new(
+            ErrorType::PublishableKeysMustCreateEmptyClientSessions,
+            "With a publishable key, a client session starts without accounts, webviews and identities",
+        ));
+    }
+    Ok(())
+}
+
+/// The live session that has the wanted user identifier key. A dead one gives it up.
+async fn holder(app: &App, wanted: &Wanted) -> Outcome<Option<domain::ClientSession>> {
+    let Some(key) = &wanted.user_key else { return Ok(None) };
+    let Some(session) = app.store().session_by_user_key(wanted.workspace, key).await? else { return Ok(None) };
+    if session.standing(app.now()) == SessionStanding::Live {
+        return Ok(Some(session));
+    }
+    app.store().commit(Change::SessionRetired(session.id)).await?;
+    Ok(None)
+}
+
+/// A new session; `None` if somebody else took the user identifier key meanwhile.
+async fn made(app: &App, wanted: &Wanted) -> Outcome<Option<domain::ClientSession>> {
+    let now = app.now();
+    let token = Token::random(TokenKind::ClientSession, false);
+    let session = domain::ClientSession {
+        id: ClientSessionId::new_at(now),
+        workspace: wanted.workspace,
+        short: token.short().to_owned(),
+        long_hash: token.long_hash(),
+        token: token.reveal(),
+        user_identifier_key: wanted.user_key.clone(),
+        accounts: wanted.accounts.clone(),
+        customer_key: wanted.customer_key.clone(),
+        created_at: now,
+        expires_at: wanted.expires_at.unwrap_or_else(|| now.checked_add(LIFETIME).unwrap_or(Timestamp::MAX)),
+        revoked_at: None,
+    };
+    match app.store().commit(Change::SessionCreated(Box::new(session.clone()))).await {
+        Ok(()) => Ok(Some(session)),
+        Err(CommitError::Conflict(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A session that exists gets the new end and the listed accounts in addition.
+async fn extended(app: &App, session: domain::ClientSession, wanted: &Wanted) -> Outcome<domain::ClientSession> {
+    if !extend(&mut session.clone(), wanted) {
+        return Ok(session);
+    }
+    // The change names all grants of the session, so what others granted meanwhile must be read first.
+    let _alone = app.changing_sessions().await;
+    let scope = Scope::workspace_wide(session.workspace);
+    let mut session = app.store().session(&scope, session.id).await?.unwrap_or(session);
+    if extend(&mut session, wanted) {
+        let (accounts, expires_at) = (session.accounts.clone(), session.expires_at);
+        app.store().commit(Change::SessionChanged { session: session.id, accounts, expires_at }).await?;
+    }
+    Ok(session)
+}
+
+/// Whether that changes anything.
+fn extend(session: &mut domain::ClientSession, wanted: &Wanted) -> bool {
+    let before = (session.accounts.len(), session.expires_at);
+    let known: HashSet<AccountId> = session.accounts.iter().copied().collect();
+    session.accounts.extend(wanted.accounts.iter().filter(|account| !known.contains(account)));
+    session.expires_at = wanted.expires_at.unwrap_or(session.expires_at);
+    before != (session.accounts.len(), session.expires_at)
+}
+
+async fn shown(app: &App, session: domain::ClientSession) -> Outcome<ClientSession> {
+    let scope = Scope::workspace_wide(session.workspace);
+    let count = app.store().device_count(&scope, &session.accounts).await?;
+    Ok(to_wire::client_session(&session, count))
+}

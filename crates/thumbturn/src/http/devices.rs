@@ -1,0 +1,242 @@
+//! Devices: reads and the changes that the API may make.
+
+use std::collections::HashSet;
+
+use thumbturn_api::device_filters::{CapabilityFlag, DeviceFilters, LOCK_DEVICE_TYPES};
+use thumbturn_api::devices::{CapabilityFlags, Device, GetDevice, ListDevices, UpdateDevice};
+use thumbturn_api::{
+    CustomMetadata, ErrorType, Limit, MetadataChanges, MetadataFilter, MetadataValue, NonEmptyString, Page, Text,
+};
+use thumbturn_core::devices as domain;
+use thumbturn_core::hub::DeviceEdit;
+use thumbturn_core::ids::DeviceId;
+use thumbturn_core::ports::CommitError;
+use thumbturn_core::scope::Scope;
+use thumbturn_store::{Cursor, DeviceFilter, DeviceLookup, MetadataValue as Wanted, PageRequest};
+
+use super::call::Call;
+use super::errors::{Failure, Outcome, device_not_found, not_granted};
+use super::{cursors, to_wire};
+use crate::app::App;
+
+/// Most pairs that a device's metadata may have.
+const METADATA_PAIRS: usize = 50;
+
+/// Longest name that a device may be given, in characters.
+const NAME_CHARS: usize = 255;
+
+/// How often a change is tried again when somebody else changed the same device meanwhile.
+const EDIT_TRIES: usize = 5;
+
+/// `/devices/get`
+pub(crate) async fn get(app: App, call: Call, params: GetDevice) -> Outcome<Device> {
+    find(&app, &call, params.device_id, params.name.as_deref()).await
+}
+
+/// A managed device by id, by name, or by both.
+pub(crate) async fn find(
+    app: &App,
+    call: &Call,
+    id: Option<thumbturn_api::DeviceId>,
+    name: Option<&str>,
+) -> Outcome<Device> {
+    let scope = call.caller.scope()?;
+    let device = match (id, name) {
+        (Some(id), name) => {
+            let device = managed(app, &scope, id.0.into()).await?;
+            let fits = name.is_none_or(|name| shown_name(&device) == name);
+            fits.then_some(device).ok_or_else(|| device_not_found(id.0.into()))?
+        }
+        (None, Some(name)) => by_name(app, &scope, name).await?,
+        (None, None) => return Err(Failure::new(ErrorType::DeviceNotFound, "Device not found")),
+    };
+    Ok(to_wire::device(&device, app.public_url()))
+}
+
+fn shown_name(device: &domain::Device) -> &str {
+    device.nickname.as_deref().unwrap_or(&device.about.name)
+}
+
+async fn by_name(app: &App, scope: &Scope, name: &str) -> Outcome<domain::Device> {
+    match app.store().device_by_name(scope, name, true).await? {
+        DeviceLookup::Found(device) => Ok(*device),
+        DeviceLookup::Refused => Err(not_granted()),
+        DeviceLookup::NotFound => Err(Failure::new(ErrorType::DeviceNotFound, "Device not found")),
+    }
+}
+
+/// Any device in scope, managed or not.
+pub(crate) async fn any(app: &App, scope: &Scope, id: DeviceId) -> Outcome<domain::Device> {
+    match app.store().device(scope, id).await? {
+        DeviceLookup::Found(device) => Ok(*device),
+        DeviceLookup::Refused => Err(not_granted()),
+        DeviceLookup::NotFound => Err(device_not_found(id)),
+    }
+}
+
+async fn managed(app: &App, scope: &Scope, id: DeviceId) -> Outcome<domain::Device> {
+    let device = any(app, scope, id).await?;
+    if device.is_managed { Ok(device) } else { Err(device_not_found(id)) }
+}
+
+/// `/devices/list`
+pub(crate) async fn list(app: App, call: Call, params: ListDevices) -> Outcome<Page<Device>> {
+    let after = cursors::read::<ListDevices>(&call.input, &params.page_cursor)?;
+    let (items, next) = page(&app, &call, params.filters, false, params.limit, after).await?;
+    let pagination = cursors::pagination::<ListDevices>(app.public_url(), &call.input, next.as_ref());
+    Ok(Page { items, pagination })
+}
+
+/// A page of managed devices, or of managed locks.
+pub(crate) async fn page(
+    app: &App,
+    call: &Call,
+    filters: DeviceFilters,
+    locks_only: bool,
+    limit: Limit,
+    after: Option<Cursor>,
+) -> Outcome<(Vec<Device>, Option<Cursor>)> {
+    let scope = call.caller.scope()?;
+    let (include, exclude) = (filters.include_if.clone(), filters.exclude_if.clone());
+    let Some(filter) = filter(filters, locks_only) else { return Ok((Vec::new(), None)) };
+    let request = PageRequest { limit: app.page_limit(limit), after };
+    let found = if include.is_none() && exclude.is_none() {
+        app.store().devices(&scope, &filter, request).await?
+    } else {
+        let keep = |device: &domain::Device| {
+            let flags = to_wire::capabilities(device);
+            include.iter().flatten().all(|flag| has(&flags, *flag))
+                && !exclude.iter().flatten().any(|flag| has(&flags, *flag))
+        };
+        app.store().devices_where(&scope, &filter, request, keep).await?
+    };
+    let devices = found.items.iter().map(|device| to_wire::device(device, app.public_url())).collect();
+    Ok((devices, found.next))
+}
+
+/// `None`: asks for what this server has none of (webviews, spaces), so nothing matches.
+fn filter(filters: DeviceFilters, locks_only: bool) -> Option<DeviceFilter> {
+    if filters.connect_webview_id.is_some() || filters.space().is_some() {
+        return None;
+    }
+    Some(DeviceFilter {
+        ids: filters.device_ids.map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
+        accounts: both(filters.connected_account_id, filters.connected_account_ids)
+            .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
+        customer_key: filters.customer_key.map(Text::into_string),
+        user_identifier_key: filters.user_identifier_key.map(Text::into_string),
+        device_types: types(filters.device_type.as_deref(), filters.device_types.as_deref(), locks_only),
+        manufacturer: filters.manufacturer.map(Text::into_string),
+        created_before: filters.created_before.map(|at| at.0),
+        metadata: wanted(filters.custom_metadata_has),
+        search: filters.search.map(Text::into_string),
+        managed: Some(true),
+    })
+}
+
+/// What satisfies both forms of a filter.
+pub(crate) fn both<T: PartialEq>(one: Option<T>, many: Option<Vec<T>>) -> Option<Vec<T>> {
+    match (one, many) {
+        (Some(one), Some(many)) => Some(many.into_iter().filter(|item| *item == one).collect()),
+        (Some(one), None) => Some(vec![one]),
+        (None, many) => many,
+    }
+}
+
+/// The types that satisfy both forms of the filter. Every device here is a lock, so other types match nothing and are
+/// left out: however long a list is sent, the one that is searched for is short.
+fn types(one: Option<&str>, many: Option<&[NonEmptyString]>, locks_only: bool) -> Option<Vec<String>> {
+    if one.is_none() && many.is_none() && !locks_only {
+        return None;
+    }
+    let many: Option<HashSet<&str>> = many.map(|kinds| kinds.iter().map(|kind| &**kind).collect());
+    let asked =
+        |kind: &&str| one.is_none_or(|one| one == *kind) && many.as_ref().is_none_or(|many| many.contains(kind));
+    Some(LOCK_DEVICE_TYPES.iter().copied().filter(asked).map(str::to_owned).collect())
+}
+
+/// The pairs of a metadata filter, as the store compares them.
+pub(crate) fn wanted(filter: Option<MetadataFilter>) -> Vec<(String, Wanted)> {
+    let pairs = filter.map(|filter| filter.0).unwrap_or_default().into_iter();
+    pairs
+        .map(|(key, value)| {
+            let value = match value {
+                Some(MetadataValue::Text(text)) => Wanted::Text(text),
+                Some(MetadataValue::Boolean(flag)) => Wanted::Flag(flag),
+                None => Wanted::Unset,
+            };
+            (key, value)
+        })
+        .collect()
+}
+
+fn has(flags: &CapabilityFlags, flag: CapabilityFlag) -> bool {
+    let value = match flag {
+        CapabilityFlag::RemotelyUnlock => flags.can_remotely_unlock,
+        CapabilityFlag::RemotelyLock => flags.can_remotely_lock,
+        CapabilityFlag::ConfigureAutoLock => flags.can_configure_auto_lock,
+        CapabilityFlag::UnlockWithCode => flags.can_unlock_with_code,
+        CapabilityFlag::ProgramOnlineAccessCodes => flags.can_program_online_access_codes,
+        CapabilityFlag::ProgramOfflineAccessCodes => flags.can_program_offline_access_codes,
+        CapabilityFlag::SimulateConnection => flags.can_simulate_connection,
+        CapabilityFlag::SimulateDisconnection => flags.can_simulate_disconnection,
+        CapabilityFlag::SimulateRemoval => flags.can_simulate_removal,
+        CapabilityFlag::SimulateHubConnection => flags.can_simulate_hub_connection,
+        CapabilityFlag::SimulateHubDisconnection => flags.can_simulate_hub_disconnection,
+        CapabilityFlag::SimulatePaidSubscription => flags.can_simulate_paid_subscription,
+        _ => None,
+    };
+    value == Some(true)
+}
+
+/// `/devices/update`
+pub(crate) async fn update(app: App, call: Call, params: UpdateDevice) -> Outcome<()> {
+    let scope = call.caller.scope()?;
+    let id: DeviceId = params.device_id.0.into();
+    for _ in 0..EDIT_TRIES {
+        let device = any(&app, &scope, id).await?;
+        if !device.is_managed {
+            return Err(Failure::new(ErrorType::DeviceUnmanaged, "Device is unmanaged. Use /devices/unmanaged/update")
+                .with_data("device_id", id));
+        }
+        match app.engine().edit_device(&device, edit(&device, &params)?).await {
+            Err(CommitError::Conflict(_)) => {}
+            other => return Ok(other?),
+        }
+    }
+    Err(Failure::unavailable("The device is being changed by others. Try again."))
+}
+
+fn edit(device: &domain::Device, params: &UpdateDevice) -> Outcome<DeviceEdit> {
+    use thumbturn_api::Nullable::{Absent, Null, Value};
+    let nickname = match params.nickname() {
+        Absent => device.nickname.clone(),
+        Null => None,
+        Value("") => None,
+        Value(name) if name.chars().count() > NAME_CHARS => {
+            let problem = format!("String must contain at most {NAME_CHARS} character(s)");
+            return Err(Failure::invalid_parameter("name", problem));
+        }
+        Value(name) => Some(name.to_owned()),
+    };
+    let custom_metadata = match &params.custom_metadata {
+        Some(changes) => merged(&device.custom_metadata, changes)?,
+        None => device.custom_metadata.clone(),
+    };
+    Ok(DeviceEdit { nickname, custom_metadata, is_managed: params.is_managed })
+}
+
+fn merged(stored: &str, changes: &MetadataChanges) -> Outcome<String> {
+    let mut pairs: CustomMetadata = to_wire::metadata(stored);
+    for (key, value) in &changes.0 {
+        match value {
+            Some(value) => pairs.insert(key.clone(), value.clone()),
+            None => pairs.remove(key),
+        };
+    }
+    if pairs.len() > METADATA_PAIRS {
+        let problem = format!("Object must contain at most {METADATA_PAIRS} key(s), counted with those already set");
+        return Err(Failure::invalid_parameter("custom_metadata", problem));
+    }
+    serde_json::to_string(&pairs).map_err(|_| Failure::new(ErrorType::InternalServerError, "Cannot write metadata"))
+}

@@ -1,0 +1,69 @@
+//! Health: for the official command line, for people and for whatever restarts a server that is not well.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use thumbturn_api::health::{GetHealth, GetHealthShort, Health, ServiceHealth, ServiceStatus};
+
+use super::call::Call;
+use super::errors::{Failure, Outcome};
+use crate::app::App;
+
+const IMAGE: &str = include_str!("lock.svg");
+
+/// `/health/get_health`
+pub(crate) async fn get(app: App, _call: Call, _params: GetHealth) -> Outcome<Health> {
+    health(&app).await
+}
+
+/// `/health`
+pub(crate) async fn get_short(app: App, _call: Call, _params: GetHealthShort) -> Outcome<Health> {
+    health(&app).await
+}
+
+/// Without the database: 503, and the same fields beside the error.
+async fn health(app: &App) -> Outcome<Health> {
+    let works = app.store().health().await.is_ok();
+    let (status, description) = if works {
+        (ServiceStatus::Healthy, "The database answers.")
+    } else {
+        (ServiceStatus::Down, "The database does not answer.")
+    };
+    let health = Health {
+        msg: "I’m one with the bolt. The bolt is with me.".to_owned(),
+        last_service_evaluation_at: app.now().into(),
+        service_health_statuses: vec![ServiceHealth {
+            service: "store".to_owned(),
+            status,
+            description: description.to_owned(),
+        }],
+    };
+    if works {
+        return Ok(health);
+    }
+    let fields = serde_json::to_value(health).ok().and_then(|fields| fields.as_object().cloned());
+    Err(Failure::unavailable("The database does not answer").beside(fields.unwrap_or_default()))
+}
+
+/// What is answered outside the API's envelope rules: probes, and the picture that devices link to.
+pub(crate) async fn probe(app: &App, path: &str) -> Option<Response> {
+    match path {
+        "/health/live" => Some(super::json(StatusCode::OK, &serde_json::json!({"ok": true}))),
+        "/health/ready" => Some(ready(app).await),
+        "/thumbturn/images/lock.svg" => Some(image()),
+        _ => None,
+    }
+}
+
+async fn ready(app: &App) -> Response {
+    if app.is_draining() || app.store().health().await.is_err() {
+        Failure::unavailable("The server is not ready").into_response()
+    } else {
+        super::json(StatusCode::OK, &serde_json::json!({"ok": true}))
+    }
+}
+
+fn image() -> Response {
+    let svg = HeaderValue::from_static("image/svg+xml");
+    let cache = HeaderValue::from_static("public, max-age=86400");
+    ([(header::CONTENT_TYPE, svg), (header::CACHE_CONTROL, cache)], IMAGE).into_response()
+}

@@ -1,0 +1,229 @@
+//! Everything that knows HTTP: the order in which a request is judged, and the answer's outer form.
+//!
+//! The order is the contract's: cross-origin headers (and at once the answer to OPTIONS), request id, path,
+//! credentials, method, body, parameters, handler. So a call without credentials learns nothing but that. Probes are
+//! answered before all of it: a server that is busy is alive all the same.
+
+pub mod auth;
+pub mod call;
+pub mod cors;
+pub mod cursors;
+pub mod errors;
+pub mod prefer;
+pub mod routes;
+
+mod action_attempts;
+mod client_sessions;
+mod connected_accounts;
+mod devices;
+mod events;
+mod health;
+mod locks;
+mod sandbox;
+mod to_wire;
+mod workspaces;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Serialize;
+use thumbturn_api::{ErrorType, is_official_path, read_input};
+
+use self::call::{Call, Caller};
+use self::errors::{Failure, Outcome};
+use self::routes::{Route, Routes};
+use crate::app::App;
+
+/// Largest body that is read, in bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// How long a client may take for a body.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// How much of a body that nobody wants is read away, in bytes, and for how long. Most clients send all before they read,
+/// and would find a broken connection where the refusal should be.
+const UNWANTED: (usize, Duration) = (8 * 1024 * 1024, Duration::from_secs(5));
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// The service, ready to be served.
+pub fn service(app: App) -> Router {
+    Router::new().fallback(handle).with_state(app)
+}
+
+/// Every endpoint and who serves it.
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::default()
+        .on(action_attempts::get)
+        .on(action_attempts::list)
+        .on(client_sessions::create)
+        .on(client_sessions::get)
+        .on(client_sessions::get_or_create)
+        .on(connected_accounts::get)
+        .on(connected_accounts::list)
+        .on(connected_accounts::delete)
+        .on(connected_accounts::create)
+        .on(devices::get)
+        .on(devices::list)
+        .on(devices::update)
+        .on(events::get)
+        .on(events::list)
+        .on(health::get)
+        .on(health::get_short)
+        .on(locks::get)
+        .on(locks::list)
+        .on(locks::lock_door)
+        .on(locks::unlock_door)
+        .on(sandbox::get)
+        .on(sandbox::set)
+        .on(sandbox::act)
+        .on(workspaces::get)
+        .on(workspaces::list)
+}
+
+async fn handle(State(app): State<App>, request: Request) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let id = uuid::Uuid::new_v4().to_string();
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::OK.into_response()
+    } else {
+        answer(&app, request, &id).await
+    };
+    app.origins().allow(origin.as_ref(), response.headers_mut());
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert("seam-request-id", id);
+    }
+    response
+}
+
+/// Judges and answers one request, and logs it without its secrets.
+async fn answer(app: &App, request: Request, id: &str) -> Response {
+    let started = tokio::time::Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let (parts, mut body) = request.into_parts();
+    let response = match health::probe(app, &path).await {
+        Some(response) => response,
+        None => match app.admit() {
+            Some(_permit) => guarded(app, &parts, &mut body).await,
+            None => Failure::unavailable("The server is busy. Try again shortly.").into_response(),
+        },
+    };
+    discard(&parts.headers, body).await;
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(request.id = id, %method, path, status = response.status().as_u16(), duration_ms, "answered");
+    response
+}
+
+/// A fault of ours in one request must not end the others on its connection.
+async fn guarded(app: &App, parts: &Parts, body: &mut Body) -> Response {
+    match AssertUnwindSafe(dispatch(app, parts, body)).catch_unwind().await {
+        Ok(outcome) => outcome.unwrap_or_else(Failure::into_response),
+        Err(_) => Failure::new(ErrorType::InternalServerError, "Something unexpected happened").into_response(),
+    }
+}
+
+async fn dispatch(app: &App, parts: &Parts, body: &mut Body) -> Outcome<Response> {
+    let path = parts.uri.path();
+    let Some(route) = app.routes().find(path) else { return Err(no_route(path)) };
+    let caller = auth::authenticate(app, path, route.auth, &parts.headers).await?;
+    check_method(route, &parts.method)?;
+    check_suspension(app, route, &caller).await?;
+    let body = read_body(body, &parts.headers).await?;
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let input = read_input(
+        thumbturn_api::Request { method: &parts.method, query: parts.uri.query(), content_type, body: &body },
+        route.params,
+    )?;
+    let call = Call::new(caller, parts.method.clone(), &parts.headers, input);
+    Ok(route.run(app.clone(), call).await)
+}
+
+fn no_route(path: &str) -> Failure {
+    if is_official_path(path) {
+        Failure::new(ErrorType::NotImplemented, format!("{path} is not implemented by this server yet"))
+    } else {
+        Failure::new(ErrorType::NotFound, format!("There is nothing at {path}"))
+    }
+}
+
+fn check_method(route: &Route, method: &Method) -> Outcome<()> {
+    let asked = if method == Method::HEAD { &Method::GET } else { method };
+    if route.methods.contains(asked) {
+        return Ok(());
+    }
+    let served: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
+    let failure = Failure::new(ErrorType::MethodNotAllowed, format!("only {} accepted", served.join(",")));
+    Err(match HeaderValue::try_from(served.join(", ")) {
+        Ok(allowed) => failure.with_header(header::ALLOW, allowed),
+        Err(_) => failure,
+    })
+}
+
+/// A suspended workspace can be read, not changed.
+async fn check_suspension(app: &App, route: &Route, caller: &Caller) -> Outcome<()> {
+    let Some(workspace) = caller.workspace().filter(|_| route.changes) else { return Ok(()) };
+    match app.store().workspace(workspace).await? {
+        Some(found) if found.is_suspended => {
+            Err(Failure::new(ErrorType::WorkspaceSuspended, "This workspace is suspended: it can only be read"))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn read_body(body: &mut Body, headers: &HeaderMap) -> Outcome<Bytes> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_LIMIT) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_LIMIT).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) | Err(_) => Err(Failure::invalid("The body could not be read to its end")),
+    }
+}
+
+/// Reads away what is left of a body, within limits. A client that asked whether it should send it has not sent it.
+async fn discard(headers: &HeaderMap, mut body: Body) {
+    if body.is_end_stream() || headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let (most, patience) = UNWANTED;
+    let reading = async {
+        let mut left = most;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(patience, reading).await.is_err() {
+        tracing::debug!("a body that nobody wants took too long");
+    }
+}
+
+fn too_large() -> Failure {
+    Failure::new(ErrorType::PayloadTooLarge, "The body is larger than 1 MiB")
+}
+
+/// An answer with a JSON body.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => (status, [(header::CONTENT_TYPE, JSON)], bytes).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written as JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The router, made from the endpoint declarations: the parameter type of a handler says which endpoint it serves.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode};
+use thumbturn_api::{ApiError, Credential, Endpoint, Envelope, Field, JsonObject};
+
+use super::call::Call;
+use super::errors::{Failure, Outcome};
+use crate::app::App;
+
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Handler = Box<dyn Fn(App, Call) -> Answering + Send + Sync>;
+
+/// One endpoint and who serves it.
+pub struct Route {
+    /// Methods that are served.
+    pub methods: &'static [Method],
+    /// Credentials that are accepted.
+    pub auth: &'static [Credential],
+    /// Its parameters.
+    pub params: &'static [Field],
+    /// Whether a call changes something.
+    pub changes: bool,
+    handler: Handler,
+}
+
+impl Route {
+    /// Validates the parameters, runs the handler and wraps its answer.
+    pub(crate) fn run(&self, app: App, call: Call) -> Answering {
+        (self.handler)(app, call)
+    }
+}
+
+/// Every endpoint that is served, by path.
+#[derive(Default)]
+pub struct Routes {
+    by_path: HashMap<&'static str, Route>,
+}
+
+impl Routes {
+    /// Serves the endpoint that `handler`'s last parameter declares.
+    #[must_use]
+    pub fn on<E, F, Fut>(mut self, handler: F) -> Self
+    where
+        E: Endpoint,
+        F: Fn(App, Call, E) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Outcome<E::Response>> + Send + 'static,
+    {
+        let run: Handler = Box::new(move |app, call| {
+            Box::pin(async move {
+                match answer(handler, app, call).await {
+                    Ok(response) => response,
+                    Err(failure) => failure.into_response(),
+                }
+            })
+        });
+        let route =
+            Route { methods: E::METHODS, auth: E::AUTH, params: E::params(), changes: E::CHANGES, handler: run };
+        self.by_path.insert(E::PATH, route);
+        self
+    }
+
+    /// The endpoint at `path`.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Route> {
+        self.by_path.get(path)
+    }
+
+    /// The paths that are served.
+    pub fn paths(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.by_path.keys().copied()
+    }
+}
+
+async fn answer<E, F, Fut>(handler: F, app: App, call: Call) -> Result<Response, Failure>
+where
+    E: Endpoint,
+    F: Fn(App, Call, E) -> Fut,
+    Fut: Future<Output = Outcome<E::Response>>,
+{
+    let params = read::<E>(&call.input)?;
+    let waits = E::CHANGES && E::RESPONSE_KEYS.contains(&"action_attempt");
+    let applied = call.preference.applied().filter(|_| waits);
+    let result = handler(app, call, params).await?;
+    let mut response = super::json(StatusCode::OK, &Envelope::<E>::new(&result));
+    if let Some(applied) = applied {
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    Ok(response)
+}
+
+fn read<E: Endpoint>(input: &JsonObject) -> Result<E, ApiError> {
+    E::read(input).map_err(ApiError::from)
+}

@@ -1,0 +1,155 @@
+//! Virtual locks: their physical truth, their faults, and a hand at the door.
+
+use thumbturn_api::sandbox::{
+    ActOnSandboxLock, BoltState, FaultTimes, GetSandboxLock, MotorState, SandboxFaults, SandboxFaultsUpdate,
+    SandboxLock, SetSandboxLock,
+};
+use thumbturn_api::{ErrorType, Nullable};
+use thumbturn_core::accounts::Provider;
+use thumbturn_core::devices::Device;
+use thumbturn_core::ids::DeviceId;
+use thumbturn_drivers::sandbox::{
+    Act, Faults, FaultsPatch, MotorState as Motor, Patch, Physical, Position, Profile, SandboxError, Times,
+};
+
+use super::call::Call;
+use super::devices;
+use super::errors::{Failure, Outcome};
+use crate::app::App;
+
+/// `/thumbturn/sandbox/locks/get`
+pub(crate) async fn get(app: App, call: Call, params: GetSandboxLock) -> Outcome<SandboxLock> {
+    let device = virtual_lock(&app, &call, params.device_id.0.into()).await?;
+    let physical = app.sandbox().get(device.account, &device.about.native).ok_or_else(|| not_virtual(device.id))?;
+    Ok(shown(device.id, &physical))
+}
+
+/// `/thumbturn/sandbox/locks/set`
+pub(crate) async fn set(app: App, call: Call, params: SetSandboxLock) -> Outcome<SandboxLock> {
+    let device = virtual_lock(&app, &call, params.device_id.0.into()).await?;
+    let patch = patch(params)?;
+    let physical =
+        app.sandbox().set(device.account, &device.about.native, &patch).map_err(|error| refused(error, device.id))?;
+    Ok(shown(device.id, &physical))
+}
+
+/// `/thumbturn/sandbox/locks/act`
+pub(crate) async fn act(app: App, call: Call, params: ActOnSandboxLock) -> Outcome<SandboxLock> {
+    let device = virtual_lock(&app, &call, params.device_id.0.into()).await?;
+    let code = params.code.map(thumbturn_api::Secret::into_exposed);
+    let act = Act::from_words(params.action.as_str(), code.as_deref())
+        .map_err(|problem| Failure::invalid_parameter("code", problem.to_string()))?;
+    let physical =
+        app.sandbox().act(device.account, &device.about.native, &act).map_err(|error| refused(error, device.id))?;
+    Ok(shown(device.id, &physical))
+}
+
+async fn virtual_lock(app: &App, call: &Call, id: DeviceId) -> Outcome<Device> {
+    let scope = call.caller.scope()?;
+    let device = devices::any(app, &scope, id).await?;
+    if device.provider == Provider::Sandbox { Ok(device) } else { Err(not_virtual(id)) }
+}
+
+fn not_virtual(id: DeviceId) -> Failure {
+    Failure::new(ErrorType::DeviceTypeNotSupported, "This device is not a virtual lock").with_data("device_id", id)
+}
+
+fn refused(error: SandboxError, id: DeviceId) -> Failure {
+    match error {
+        SandboxError::UnknownLock => not_virtual(id),
+        SandboxError::NoKeypad => {
+            Failure::new(ErrorType::DeviceTypeNotSupported, "This lock has no keypad").with_data("device_id", id)
+        }
+        SandboxError::OutOfRange(problem) => Failure::invalid_parameter(problem.field, problem.problem),
+        SandboxError::Busy => Failure::unavailable("The virtual hub is busy. Try again shortly."),
+    }
+}
+
+fn patch(params: SetSandboxLock) -> Outcome<Patch> {
+    let profile = match params.profile {
+        Some(word) => Some(Profile::from_word(&word).map_err(|error| Failure::invalid_parameter("profile", error.to_string()))?),
+        None => None,
+    };
+    Ok(Patch {
+        latency_ms: params.latency_ms.map(|ms| ms.get().unsigned_abs()),
+        jitter_ms: params.jitter_ms.map(|ms| ms.get().unsigned_abs()),
+        battery_level: params.battery_level.map(thumbturn_api::Fraction::get),
+        relock_after_s: match params.relock_after_s {
+            Nullable::Absent => None,
+            Nullable::Null => Some(0),
+            Nullable::Value(seconds) => Some(seconds.get().unsigned_abs()),
+        },
+        profile,
+        faults: params.faults.map(faults_patch).unwrap_or_default(),
+    })
+}
+
+fn faults_patch(faults: SandboxFaultsUpdate) -> FaultsPatch {
+    FaultsPatch {
+        refuse: faults.refuse.map(times),
+        lie: faults.lie.map(times),
+        ignore: faults.ignore.map(times),
+        obstruct: faults.obstruct.map(times),
+        jam: faults.jam.map(times),
+        mute: faults.mute.map(times),
+        stale: faults.stale.map(times),
+        offline: faults.offline.map(times),
+        repeat_after_ms: faults.repeat_after_ms.map(|ms| ms.get().unsigned_abs()),
+    }
+}
+
+const fn times(wire: FaultTimes) -> Times {
+    match wire {
+        FaultTimes::Never => Times::Off,
+        FaultTimes::Count(count) => Times::Next(count),
+        FaultTimes::Always => Times::Always,
+    }
+}
+
+const fn times_shown(times: Times) -> FaultTimes {
+    match times {
+        Times::Off => FaultTimes::Never,
+        Times::Next(count) => FaultTimes::Count(count),
+        Times::Always => FaultTimes::Always,
+    }
+}
+
+fn shown(id: DeviceId, physical: &Physical) -> SandboxLock {
+    let settings = &physical.settings;
+    SandboxLock {
+        device_id: id.0.into(),
+        bolt: match physical.bolt {
+            Position::Locked => BoltState::Locked,
+            Position::Unlocked => BoltState::Unlocked,
+            Position::Jammed => BoltState::Jammed,
+        },
+        moves: physical.moves,
+        commands: physical.commands,
+        motor: match physical.motor {
+            Motor::Idle => MotorState::Idle,
+            Motor::Moving => MotorState::Moving,
+        },
+        battery_level: physical.battery_level,
+        powered: physical.powered,
+        codes: physical.codes.iter().map(|code| code.slot).collect(),
+        latency_ms: settings.latency_ms,
+        jitter_ms: settings.jitter_ms,
+        relock_after_s: (settings.relock_after_s > 0).then_some(settings.relock_after_s),
+        profile: settings.profile.map_or("custom", Profile::as_str).to_owned(),
+        faults: faults_shown(&settings.faults),
+    }
+}
+
+fn faults_shown(faults: &Faults) -> SandboxFaults {
+    SandboxFaults {
+        jam: times_shown(faults.jam),
+        obstruct: times_shown(faults.obstruct),
+        ignore: times_shown(faults.ignore),
+        lie: times_shown(faults.lie),
+        mute: times_shown(faults.mute),
+        stale: times_shown(faults.stale),
+        repeat_after_ms: faults.repeat_after_ms,
+        offline: times_shown(faults.offline),
+        refuse: times_shown(faults.refuse),
+    }
+}

@@ -1,0 +1,347 @@
+//! From the domain to the wire: one function per object. Nothing is decided here but form.
+
+use serde_json::{Value, json};
+use thumbturn_api as api;
+use thumbturn_api::action_attempts::{ActionAttempt, ActionError, ActionResult, ActionType};
+use thumbturn_api::connected_accounts::{
+    ConnectedAccount, ConnectedAccountError, ConnectedAccountWarning, UserIdentifier,
+};
+use thumbturn_api::devices::{
+    Appearance, Battery, BatteryStatus, CapabilityFlags, Device, DeviceError, DeviceManufacturer, DeviceModel,
+    DeviceProperties, DeviceProvider, DeviceWarning,
+};
+use thumbturn_api::{CustomMetadata, JsonObject, Secret, Timestamp};
+use thumbturn_core::accounts::{Account, LinkState, LinkTrouble, Provider};
+use thumbturn_core::attempts::{Attempt, Outcome};
+use thumbturn_core::credentials::ClientSession;
+use thumbturn_core::devices::{self, OfflineBecause, Reach};
+use thumbturn_core::events::{EventKind, RecordedEvent};
+use thumbturn_core::locks::{Action, Bolt};
+use thumbturn_core::workspaces::Workspace;
+
+/// An attempt.
+pub(crate) fn action_attempt(attempt: &Attempt) -> ActionAttempt {
+    let kind = match attempt.action {
+        Action::LockDoor => ActionType::LockDoor,
+        Action::UnlockDoor => ActionType::UnlockDoor,
+    };
+    let pending = ActionAttempt::pending(attempt.id.0.into(), kind);
+    match &attempt.outcome {
+        None => pending,
+        Some(Outcome::Success { confirmed }) => {
+            pending.succeeded(ActionResult { was_confirmed_by_device: Some(*confirmed) })
+        }
+        Some(Outcome::Failure(failure)) => pending
+            .failed(ActionError { error_type: failure.kind.as_str().to_owned(), message: failure.message.clone() }),
+    }
+}
+
+/// Stored metadata; what is not an object of texts and booleans was not written by us and is left out.
+pub(crate) fn metadata(text: &str) -> CustomMetadata {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A managed device.
+pub(crate) fn device(device: &devices::Device, image_base: &str) -> Device {
+    let about = &device.about;
+    let name = device.nickname.clone().unwrap_or_else(|| about.name.clone());
+    Device {
+        device_id: device.id.0.into(),
+        device_type: about.device_type.clone(),
+        display_name: name.clone(),
+        nickname: device.nickname.clone(),
+        connected_account_id: device.account.0.into(),
+        workspace_id: device.workspace.0.into(),
+        created_at: device.created_at.into(),
+        is_managed: device.is_managed,
+        capabilities_supported: vec!["lock".to_owned()],
+        capabilities: capabilities(device),
+        properties: properties(device, name, image_base),
+        location: None,
+        space_ids: Vec::new(),
+        custom_metadata: metadata(&device.custom_metadata),
+        errors: device_errors(device),
+        warnings: device_warnings(device),
+        device_manufacturer: Some(DeviceManufacturer {
+            manufacturer: about.manufacturer.clone(),
+            display_name: about.manufacturer_name.clone(),
+            image_url: None,
+        }),
+        device_provider: Some(DeviceProvider {
+            device_provider_name: device.provider.as_str().to_owned(),
+            display_name: device.provider.display_name().to_owned(),
+            provider_category: "stable".to_owned(),
+            image_url: None,
+        }),
+    }
+}
+
+/// `true`: works now; `false`: can, but not now; absent: never.
+pub(crate) fn capabilities(device: &devices::Device) -> CapabilityFlags {
+    let online = device.state.reach.is_online();
+    CapabilityFlags {
+        can_remotely_lock: device.about.can_lock.then_some(online),
+        can_remotely_unlock: device.about.can_unlock.then_some(online),
+        can_unlock_with_code: device.about.has_keypad.then_some(true),
+        ..CapabilityFlags::default()
+    }
+}
+
+fn properties(device: &devices::Device, name: String, image_base: &str) -> DeviceProperties {
+    let about = &device.about;
+    let online = device.state.reach.is_online();
+    let battery = device.state.battery.filter(|_| online);
+    DeviceProperties {
+        name,
+        online,
+        model: DeviceModel {
+            display_name: about.model.clone(),
+            manufacturer_display_name: about.manufacturer_name.clone(),
+            has_built_in_keypad: Some(about.has_keypad),
+            ..DeviceModel::default()
+        },
+        appearance: Appearance { name: about.name.clone() },
+        locked: device.state.shown_bolt().map(|bolt| bolt == Bolt::Locked),
+        door_open: device.state.door_open.filter(|_| online),
+        battery: battery.map(|level| Battery { level, status: BatteryStatus::of_level(level) }),
+        battery_level: battery,
+        has_direct_power: about.has_direct_power.then_some(true),
+        serial_number: about.serial_number.clone(),
+        manufacturer: Some(about.manufacturer.clone()),
+        image_url: Some(format!("{image_base}/thumbturn/images/lock.svg")),
+        image_alt_text: Some("A door lock".to_owned()),
+        online_access_codes_enabled: Some(false),
+        offline_access_codes_enabled: Some(false),
+        ..DeviceProperties::default()
+    }
+}
+
+fn device_errors(device: &devices::Device) -> Vec<DeviceError> {
+    let Reach::Offline { because, since } = device.state.reach else { return Vec::new() };
+    let since = Timestamp(since);
+    let code = because.as_str();
+    vec![match because {
+        OfflineBecause::DeviceDisconnected => DeviceError::of_device(code, "The lock cannot be reached.", since),
+        OfflineBecause::HubDisconnected => DeviceError::of_device(code, "The lock's hub is not connected.", since),
+        OfflineBecause::DeviceRemoved => DeviceError::of_device(code, "The hub no longer knows this lock.", since),
+        OfflineBecause::AccountDisconnected => {
+            DeviceError::of_account(code, "The hub refuses the account's credentials or settings.", since)
+        }
+    }]
+}
+
+fn device_warnings(device: &devices::Device) -> Vec<DeviceWarning> {
+    let jam = device.state.jammed_since.map(|since| DeviceWarning {
+        warning_code: "provider_issue".to_owned(),
+        message: "The lock reports that its bolt is jammed.".to_owned(),
+        created_at: since.into(),
+        active_access_code_count: None,
+        max_active_access_code_count: None,
+    });
+    jam.into_iter().collect()
+}
+
+/// A workspace.
+pub(crate) fn workspace(workspace: &Workspace) -> api::workspaces::Workspace {
+    api::workspaces::Workspace {
+        workspace_id: workspace.id.0.into(),
+        name: workspace.name.clone(),
+        company_name: workspace.company_name.clone(),
+        connect_partner_name: Some(workspace.company_name.clone()),
+        is_sandbox: workspace.is_sandbox,
+        is_suspended: workspace.is_suspended,
+        is_publishable_key_auth_enabled: workspace.publishable_key_enabled,
+        publishable_key: workspace.publishable_key.clone(),
+        organization_id: None,
+        connect_webview_customization: api::workspaces::ConnectWebviewCustomization::default(),
+    }
+}
+
+/// A client session, token included: every read of a session returns it.
+pub(crate) fn client_session(session: &ClientSession, device_count: u64) -> api::client_sessions::ClientSession {
+    api::client_sessions::ClientSession {
+        client_session_id: session.id.0.into(),
+        workspace_id: session.workspace.0.into(),
+        token: Secret::new(session.token.clone()),
+        user_identifier_key: session.user_identifier_key.clone(),
+        connected_account_ids: session.accounts.iter().map(|account| account.0.into()).collect(),
+        connect_webview_ids: Vec::new(),
+        user_identity_ids: Vec::new(),
+        user_identity_id: None,
+        customer_key: session.customer_key.clone(),
+        device_count,
+        created_at: session.created_at.into(),
+        expires_at: session.expires_at.into(),
+    }
+}
+
+/// A connected account, without its settings.
+pub(crate) fn connected_account(account: &Account) -> ConnectedAccount {
+    ConnectedAccount {
+        connected_account_id: account.id.0.into(),
+        account_type: Some(account.provider.as_str().to_owned()),
+        account_type_display_name: account.provider.display_name().to_owned(),
+        display_name: account.display_name.clone(),
+        automatically_manage_new_devices: account.manages_new_devices,
+        accepted_capabilities: vec!["lock".to_owned()],
+        custom_metadata: metadata(&account.custom_metadata),
+        errors: account_errors(account),
+        warnings: account_warnings(account),
+        created_at: Some(account.created_at.into()),
+        customer_key: account.customer_key.clone(),
+        image_url: None,
+        time_zone: None,
+        user_identifier: user_identifier(account),
+    }
+}
+
+/// What a hub is known by; virtual locks have no address.
+fn user_identifier(account: &Account) -> UserIdentifier {
+    let api_url = (account.provider != Provider::Sandbox).then(|| account.hub_key.clone());
+    UserIdentifier { api_url, ..UserIdentifier::default() }
+}
+
+fn account_errors(account: &Account) -> Vec<ConnectedAccountError> {
+    match &account.link {
+        LinkState::Down { trouble: LinkTrouble::CredentialsRefused, message, since } => vec![ConnectedAccountError {
+            error_code: "account_disconnected".to_owned(),
+            message: message.clone(),
+            created_at: (*since).into(),
+            is_connected_account_error: Some(true),
+            is_bridge_error: None,
+        }],
+        _ => Vec::new(),
+    }
+}
+
+fn account_warnings(account: &Account) -> Vec<ConnectedAccountWarning> {
+    match &account.link {
+        LinkState::Down { trouble: LinkTrouble::HubDisconnected, message, since } => vec![ConnectedAccountWarning {
+            warning_code: "provider_service_unavailable".to_owned(),
+            message: message.clone(),
+            created_at: (*since).into(),
+        }],
+        _ => Vec::new(),
+    }
+}
+
+/// An event: flat, with the fields that its type has.
+pub(crate) fn event(recorded: &RecordedEvent) -> api::events::Event {
+    let event = &recorded.event;
+    let mut fields = JsonObject::new();
+    put(&mut fields, "device_id", event.device.map(|id| json!(id.0)));
+    put(&mut fields, "connected_account_id", event.account.map(|id| json!(id.0)));
+    kind_fields(&event.kind, &mut fields);
+    if !matches!(event.kind, EventKind::AttemptEnded { .. }) {
+        put(&mut fields, "device_custom_metadata", recorded.device_custom_metadata.as_deref().map(pairs));
+        put(&mut fields, "connected_account_custom_metadata", recorded.account_custom_metadata.as_deref().map(pairs));
+    }
+    api::events::Event {
+        event_id: event.id.0.into(),
+        event_type: event.kind.name().to_owned(),
+        workspace_id: event.workspace.0.into(),
+        created_at: recorded.created_at.into(),
+        occurred_at: event.occurred_at.into(),
+        event_description: Some(description(&event.kind).to_owned()),
+        fields: Secret::new(fields),
+    }
+}
+
+fn put(fields: &mut JsonObject, name: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+fn pairs(text: &str) -> Value {
+    json!(metadata(text))
+}
+
+fn kind_fields(kind: &EventKind, fields: &mut JsonObject) {
+    match kind {
+        EventKind::LockMoved { method, attempt, .. } => {
+            put(fields, "method", Some(json!(method.as_str())));
+            put(fields, "action_attempt_id", attempt.map(|id| json!(id.0)));
+        }
+        EventKind::LockAccessDenied { reason } => {
+            let told = reason.map(|code| json!({"reason_code": code, "message": denied(code)}));
+            put(fields, "reason", told);
+        }
+        EventKind::AttemptEnded { attempt, action, succeeded } => {
+            put(fields, "action_attempt_id", Some(json!(attempt.0)));
+            put(fields, "action_type", Some(json!(action.as_str())));
+            put(fields, "status", Some(json!(if *succeeded { "success" } else { "error" })));
+        }
+        EventKind::DeviceDisconnected { because, .. } => disconnected(*because, fields),
+        EventKind::DeviceDeleted { name } | EventKind::DeviceNameChanged { name } => {
+            put(fields, "device_name", Some(json!(name)));
+        }
+        EventKind::DeviceLowBattery { level } => {
+            put(fields, "battery_level", Some(json!(level)));
+            put(fields, "battery_source", Some(json!("lock")));
+            put(fields, "device_battery_level", Some(json!(level)));
+        }
+        EventKind::DeviceBatteryStatusChanged { status, level } => {
+            put(fields, "battery_status", Some(json!(status.as_str())));
+            put(fields, "battery_level", Some(json!(level)));
+        }
+        EventKind::AccountDisconnected => {
+            put(fields, "connected_account_errors", Some(json!([])));
+            put(fields, "connected_account_warnings", Some(json!([])));
+        }
+        EventKind::DeviceAdded
+        | EventKind::DeviceConnected { .. }
+        | EventKind::DeviceRemoved
+        | EventKind::DeviceConvertedToUnmanaged
+        | EventKind::AccountConnected
+        | EventKind::AccountCompletedFirstSync
+        | EventKind::AccountCompletedFirstSyncAfterReconnection
+        | EventKind::AccountDeleted => {}
+    }
+}
+
+fn disconnected(because: OfflineBecause, fields: &mut JsonObject) {
+    let code = match because {
+        OfflineBecause::DeviceRemoved => OfflineBecause::DeviceDisconnected.as_str(),
+        _ => because.as_str(),
+    };
+    put(fields, "error_code", Some(json!(code)));
+    for list in ["connected_account_errors", "connected_account_warnings", "device_errors", "device_warnings"] {
+        put(fields, list, Some(json!([])));
+    }
+}
+
+fn denied(code: &str) -> &'static str {
+    match code {
+        "unknown_code" => "The code is not known to the lock.",
+        "expired_code" => "The code is outside its time.",
+        "blocked_by_privacy_mode" => "The lock is in privacy mode.",
+        "too_many_attempts" => "Too many wrong codes were entered.",
+        _ => "Access was denied.",
+    }
+}
+
+/// A sentence for people.
+const fn description(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::DeviceAdded => "A device was added.",
+        EventKind::DeviceConnected { .. } => "A device can be reached.",
+        EventKind::DeviceDisconnected { .. } => "A device can no longer be reached.",
+        EventKind::DeviceRemoved => "A device was removed from its hub.",
+        EventKind::DeviceDeleted { .. } => "A device was deleted.",
+        EventKind::DeviceNameChanged { .. } => "A device was renamed.",
+        EventKind::DeviceConvertedToUnmanaged => "A device became unmanaged.",
+        EventKind::DeviceLowBattery { .. } => "A device's battery is low.",
+        EventKind::DeviceBatteryStatusChanged { .. } => "The status of a device's battery changed.",
+        EventKind::LockMoved { to: Bolt::Locked, .. } => "A door was locked.",
+        EventKind::LockMoved { to: Bolt::Unlocked, .. } => "A door was unlocked.",
+        EventKind::LockAccessDenied { .. } => "A lock denied access.",
+        EventKind::AttemptEnded { succeeded: true, .. } => "An action attempt succeeded.",
+        EventKind::AttemptEnded { succeeded: false, .. } => "An action attempt failed.",
+        EventKind::AccountConnected => "An account was connected.",
+        EventKind::AccountDisconnected => "An account lost its connection.",
+        EventKind::AccountCompletedFirstSync => "The devices of an account are known.",
+        EventKind::AccountCompletedFirstSyncAfterReconnection => "The devices of an account are known again.",
+        EventKind::AccountDeleted => "An account was deleted.",
+    }
+}

@@ -1,0 +1,194 @@
+//! The server's life: open, set up, start the engine, listen, say so, serve, drain.
+
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use thumbturn_core::accounts::Provider;
+use thumbturn_core::hub::{Engine, EngineSettings};
+use thumbturn_core::ports::{Clock, CommitError, Driver, StoreError};
+use thumbturn_drivers::mqtt::MqttDriver;
+use thumbturn_drivers::sandbox::{Pace, SandboxDriver};
+use thumbturn_store::{OpenError, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::AdminSocket;
+use crate::app::{App, Parts};
+use crate::cli::open_store;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::connections;
+use crate::http;
+use crate::http::cors::Origins;
+use crate::limits::ActionLimits;
+use crate::setup::{self, Installation, SetUpError};
+
+/// How long the start waits for hubs, so that "ready" means that the virtual locks answer.
+const HUBS_AT_START: Duration = Duration::from_secs(2);
+
+/// Between two rounds of tidying.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// How long idempotency keys are kept.
+const KEYS_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Why the server could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The first start.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
+    /// The database.
+    #[error("the database failed at the start: {0}")]
+    Store(#[from] StoreError),
+    /// The database.
+    #[error("the database failed at the start: {0}")]
+    Commit(#[from] CommitError),
+    /// The address.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The admin socket.
+    #[error("cannot make the admin socket {0}: {1}")]
+    Admin(String, #[source] io::Error),
+    /// Anything else of the machine.
+    #[error("the server stopped: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT, then drains. A second signal ends the draining.
+///
+/// What may fail comes before the set-up: its secrets are shown once, so it must not be followed by a failure.
+///
+/// # Errors
+/// [`ServeError`]
+pub async fn run(config: Config) -> Result<(), ServeError> {
+    let store = open_store(&config)?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| ServeError::Listen(config.listen, error))?;
+    let url = base_url(&config, listener.local_addr()?);
+    let socket = config.admin_socket();
+    let admin = AdminSocket::bind(&socket).map_err(|error| ServeError::Admin(socket.display().to_string(), error))?;
+    let signals = Signals::catch()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let installation = setup::set_up(&store, clock.now().wall).await?;
+    let app = start(&config, store.clone(), Arc::clone(&clock), url.clone()).await?;
+    let admin = admin.serve(app.clone());
+    app.engine().settled(HUBS_AT_START).await;
+    tokio::spawn(tidy(app.clone(), config.clone(), Arc::clone(&clock)));
+    greet(&url, &installation)?;
+    serve(listener, app, signals).await?;
+    drop(admin);
+    store.close().await;
+    Ok(())
+}
+
+/// Starts the engine on an open store.
+///
+/// # Errors
+/// [`ServeError`] if the database fails.
+pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: String) -> Result<App, ServeError> {
+    store.begin_run().await?;
+    let virtual_locks = SandboxDriver::new(Arc::clone(&clock), Pace::Runs);
+    let sandbox = virtual_locks.hubs();
+    let drivers: HashMap<Provider, Arc<dyn Driver>> = HashMap::from([
+        (Provider::Sandbox, Arc::new(virtual_locks) as Arc<dyn Driver>),
+        (Provider::Mqtt, Arc::new(MqttDriver::new(Arc::clone(&clock)))),
+    ]);
+    let settings = EngineSettings {
+        deadline: config.actions.deadline(),
+        queue_per_lock: config.actions.queue_per_lock,
+        ..EngineSettings::default()
+    };
+    let engine = Engine::start(Arc::new(store.clone()), Arc::clone(&clock), drivers, settings).await?;
+    let limits = &config.limits;
+    Ok(App::new(Parts {
+        store,
+        engine,
+        clock,
+        sandbox,
+        hold: config.actions.hold(),
+        limits: ActionLimits::new(limits.lock_actions_per_minute, limits.sandbox_lock_actions_per_minute),
+        origins: Origins::new(config.cors.allowed_origins.clone()),
+        public_url: url,
+        routes: http::routes(),
+        concurrent_requests: limits.concurrent_requests,
+    }))
+}
+
+fn base_url(config: &Config, address: SocketAddr) -> String {
+    let configured = config.public_url.trim_end_matches('/');
+    if configured.is_empty() { format!("http://{address}") } else { configured.to_owned() }
+}
+
+/// Says that the server is ready and, where the key was just made, how to unlock the first lock.
+fn greet(url: &str, installation: &Installation) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if let (Some(api_key), Some(device)) = (&installation.api_key, installation.devices.first()) {
+        write!(out, "{}", crate::cli::describe(installation))?;
+        writeln!(out, "\nThese secrets are shown only now. Unlock “{}”:\n", device.display_name)?;
+        writeln!(out, "curl -sS -X POST {url}/locks/unlock_door \\")?;
+        writeln!(out, "  -H 'Authorization: Bearer {}' \\", api_key.expose())?;
+        writeln!(out, "  -H 'Content-Type: application/json' \\")?;
+        writeln!(out, "  -d '{{\"device_id\": \"{}\"}}'\n", device.device_id)?;
+    }
+    writeln!(out, "thumbturn {} listening on {url}", env!("CARGO_PKG_VERSION"))?;
+    out.flush()
+}
+
+async fn serve(listener: TcpListener, app: App, mut signals: Signals) -> io::Result<()> {
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let draining = app.clone();
+    tokio::spawn(async move {
+        signals.next().await;
+        tracing::info!("stopping: no new attempts, waiting for the running ones");
+        tokio::select! {
+            () = draining.drain() => {}
+            () = signals.next() => tracing::warn!("stopping without waiting for the running attempts"),
+        }
+        stopping.cancel();
+    });
+    connections::serve(listener, http::service(app), stop).await
+}
+
+/// The signals that stop the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they no longer end the process.
+    fn catch() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Deletes what is older than it must be kept, now and then.
+async fn tidy(app: App, config: Config, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep_until(clock.now().after(TIDY_EVERY)).await;
+        app.limits().tidy();
+        let now = app.now();
+        let before = |age: SignedDuration| now.checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
+        let days = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
+        let (events, attempts) = (days(config.retention.events_days), days(config.retention.attempts_days));
+        if let Err(error) = app.store().delete_older(before(events), before(attempts), before(KEYS_KEPT)).await {
+            tracing::warn!(%error, "old events and attempts could not be deleted; trying again later");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! Every kind of credential in every state, at every endpoint: nobody gets further than the contract says.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use thumbturn::tokens::{Token, TokenKind};
+use thumbturn_api::{Credential, EndpointInfo, endpoints};
+use uuid::Uuid;
+
+use crate::app::{SUSPENDED, TestApp, WITHOUT_PUBLISHABLE, new_key, stored_session};
+use crate::ask::{Ask, Reply};
+
+/// What an endpoint answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expect {
+    Ok,
+    Refused(u16, &'static str),
+}
+
+use Expect::{Ok as Fine, Refused};
+
+/// What is known of an endpoint: a call that is right for the own tenant, and what others get for it.
+struct Row {
+    path: &'static str,
+    body: Value,
+    /// An API key or personal access token of the own workspace.
+    own: Expect,
+    /// One of another workspace, with the ids of this one.
+    foreign: Expect,
+    /// A session of the own workspace that was granted nothing.
+    outside: Expect,
+}
+
+fn row(path: &'static str, body: Value, own: Expect, foreign: Expect, outside: Expect) -> Row {
+    Row { path, body, own, foreign, outside }
+}
+
+/// One row for each endpoint.
+async fn rows(app: &TestApp) -> Vec<Row> {
+    let device = app.own.device();
+    let attempt = json!({"action_attempt_id": app.unlock(0).await["action_attempt_id"]});
+    let account = json!({"connected_account_id": app.own.account});
+    let event = json!({"event_type": "lock.unlocked", "device_id": app.own.devices[0]});
+    let session = json!({"user_identifier_key": Uuid::new_v4(), "connected_account_ids": [app.own.account]});
+    let own_session = json!({"user_identifier_key": "known"});
+    app.ok("/client_sessions/create", own_session.clone()).await;
+    let no_device = Refused(404, "device_not_found");
+    let no_account = Refused(404, "connected_account_not_found");
+    let not_yours = Refused(401, "unauthorized");
+    let mut act = device.clone();
+    act["action"] = json!("turn_lock");
+    vec![
+        row(
+            "/action_attempts/get",
+            attempt.clone(),
+            Fine,
+            Refused(404, "action_attempt_not_found"),
+            Refused(404, "action_attempt_not_found"),
+        ),
+        row("/action_attempts/list", json!({}), Fine, Fine, Fine),
+        row("/client_sessions/create", session.clone(), Fine, no_account, Fine),
+        row("/client_sessions/get_or_create", session, Fine, no_account, Fine),
+        row(
+            "/client_sessions/get",
+            own_session,
+            Fine,
+            Refused(404, "client_session_not_found"),
+            Refused(404, "client_session_not_found"),
+        ),
+        row("/connected_accounts/get", account.clone(), Fine, no_account, no_account),
+        row("/connected_accounts/list", json!({}), Fine, Fine, Fine),
+        row(
+            "/connected_accounts/delete",
+            json!({"connected_account_id": Uuid::new_v4()}),
+            no_account,
+            no_account,
+            no_account,
+        ),
+        row(
+            "/thumbturn/connected_accounts/create",
+            json!({"provider": "sandbox", "config": {"locks": 1}}),
+            Fine,
+            Fine,
+            Fine,
+        ),
+        row("/devices/get", device.clone(), Fine, no_device, not_yours),
+        row("/devices/list", json!({}), Fine, Fine, Fine),
+        row("/devices/update", device.clone(), Fine, no_device, not_yours),
+        row("/events/get", event, Fine, Refused(404, "event_not_found"), Refused(404, "event_not_found")),
+        row("/events/list", json!({"since": "2000-01-01T00:00:00Z"}), Fine, Fine, Fine),
+        row("/health", json!({}), Fine, Fine, Fine),
+        row("/health/get_health", json!({}), Fine, Fine, Fine),
+        row("/locks/get", device.clone(), Fine, no_device, not_yours),
+        row("/locks/list", json!({}), Fine, Fine, Fine),
+        row("/locks/lock_door", device.clone(), Fine, no_device, not_yours),
+        row("/locks/unlock_door", device.clone(), Fine, no_device, not_yours),
+        row("/thumbturn/sandbox/locks/get", device.clone(), Fine, no_device, not_yours),
+        row("/thumbturn/sandbox/locks/set", device, Fine, no_device, not_yours),
+        row("/thumbturn/sandbox/locks/act", act, Fine, no_device, not_yours),
+        row("/workspaces/get", json!({}), Fine, Fine, Fine),
+        row("/workspaces/list", json!({}), Fine, Fine, Fine),
+    ]
+}
+
+/// Who a credential is, once it is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum As {
+    Own,
+    Foreign,
+    /// A session of the own workspace without grants.
+    Outside,
+    Operator,
+    Publishable,
+    ForeignPublishable,
+}
+
+/// What a credential comes to at an endpoint that accepts its kind.
+#[derive(Clone, Copy, Debug)]
+enum Comes {
+    In(As),
+    Out(u16, &'static str),
+}
+
+/// One credential: its headers, and the kinds it may pass for, in the contract's order of trying.
+struct Case {
+    name: &'static str,
+    headers: Vec<(&'static str, String)>,
+    ways: Vec<(Credential, Comes)>,
+}
+
+fn case(name: &'static str, headers: &[(&'static str, &str)], ways: &[(Credential, Comes)]) -> Case {
+    let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    Case { name, headers, ways: ways.to_vec() }
+}
+
+const NOBODY: Comes = Comes::Out(401, "unauthorized");
+
+async fn cases(app: &TestApp) -> Vec<Case> {
+    use Credential::{ApiKey, ClientSession, PatWithWorkspace, PatWithoutWorkspace, PublishableKey};
+    use TokenKind as Kind;
+    let now = Timestamp::now();
+    let (own, foreign) = (&app.own, &app.foreign);
+    let (own_id, foreign_id) = (own.workspace.to_string(), foreign.workspace.to_string());
+    let store = &app.store;
+    let bearer = |token: &str| format!("Bearer {token}");
+    let unknown = |kind: Kind| Token::random(kind, true).reveal();
+    let half = |token: &str| format!("{}_{}", token.rsplit_once('_').unwrap().0, "1".repeat(24));
+
+    let revoked_key = new_key(store, Kind::ApiKey, Some(own.workspace), Some(now)).await;
+    let revoked_pat = new_key(store, Kind::PersonalAccessToken, None, Some(now)).await;
+    let revoked_pk = new_key(store, Kind::PublishableKey, Some(own.workspace), Some(now)).await;
+    let later = now + SignedDuration::from_hours(1);
+    let granted = stored_session(store, own.workspace, &[own.account], later, None).await;
+    let outside = stored_session(store, own.workspace, &[], later, None).await;
+    let abroad = stored_session(store, foreign.workspace, &[foreign.account], later, None).await;
+    let expired = stored_session(store, own.workspace, &[own.account], now, None).await;
+    let revoked = stored_session(store, own.workspace, &[own.account], later, Some(now)).await;
+
+    let mut cases = vec![
+        case("nothing", &[], &[]),
+        case("an empty bearer", &[("authorization", "Bearer ")], &[(ApiKey, NOBODY)]),
+        case("another scheme", &[("authorization", "Basic c2VhbTp4")], &[]),
+        case("a token without a scheme", &[("authorization", &own.api_key)], &[]),
+        case("a token in the query is none", &[("x-api-key", &own.api_key)], &[]),
+        case("a JWT", &[("authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x")], &[]),
+        case("a workspace alone", &[("seam-workspace", &own_id)], &[]),
+    ];
+    for (name, token, comes) in [
+        ("an API key", own.api_key.clone(), Comes::In(As::Own)),
+        ("an API key of another workspace", foreign.api_key.clone(), Comes::In(As::Foreign)),
+        ("a revoked API key", revoked_key, NOBODY),
+        ("an unknown API key", unknown(Kind::ApiKey), NOBODY),
+        ("an API key with a wrong secret half", half(&own.api_key), NOBODY),
+        ("a malformed API key", "seam_".to_owned(), NOBODY),
+        ("nonsense", "no token at all".to_owned(), NOBODY),
+    ] {
+        cases.push(case(name, &[("authorization", &bearer(&token))], &[(ApiKey, comes)]));
+        // A workspace header means nothing to an API key.
+        let headers = [("authorization", &*bearer(&token)), ("seam-workspace", &*foreign_id)];
+        cases.push(case(name, &headers, &[(ApiKey, comes)]));
+    }
+    cases.push(case(
+        "a scheme in capitals",
+        &[("authorization", &format!("BEARER {}", own.api_key))],
+        &[(ApiKey, Comes::In(As::Own))],
+    ));
+    for (name, token, workspace, comes) in [
+        ("a token for its workspace", &own.pat, &*own_id, Comes::In(As::Own)),
+        ("a token for another workspace", &foreign.pat, &*own_id, NOBODY),
+        ("a token for all", &app.pat, &own_id, Comes::In(As::Own)),
+        ("a token for all, elsewhere", &app.pat, &foreign_id, Comes::In(As::Foreign)),
+        ("a token for all, nowhere", &app.pat, &Uuid::new_v4().to_string(), NOBODY),
+        ("a token for all and nonsense", &app.pat, "nonsense", NOBODY),
+        ("a revoked token", &revoked_pat, &own_id, NOBODY),
+        ("an unknown token", &unknown(Kind::PersonalAccessToken), &own_id, NOBODY),
+        ("a token with a wrong secret half", &half(&app.pat), &own_id, NOBODY),
+        ("a malformed token", &"seam_at".to_owned(), &own_id, NOBODY),
+    ] {
+        let headers = [("authorization", &*bearer(token)), ("seam-workspace", workspace)];
+        // With the header it is never taken for a token without.
+        cases.push(case(name, &headers, &[(PatWithWorkspace, comes)]));
+    }
+    for (name, token, comes) in [
+        ("a token for all without workspace", &app.pat, Comes::In(As::Operator)),
+        ("a bound token without workspace", &own.pat, Comes::In(As::Operator)),
+        ("a revoked token without workspace", &revoked_pat, NOBODY),
+        ("an unknown token without workspace", &unknown(Kind::PersonalAccessToken), NOBODY),
+    ] {
+        cases.push(case(name, &[("authorization", &bearer(token))], &[(PatWithoutWorkspace, comes)]));
+        let headers = [("authorization", &*bearer(token)), ("seam-workspace", "")];
+        cases.push(case(name, &headers, &[(PatWithoutWorkspace, comes)]));
+    }
+    for (name, token, comes) in [
+        ("a session", granted.clone(), Comes::In(As::Own)),
+        ("a session without grants", outside, Comes::In(As::Outside)),
+        ("a session of another workspace", abroad, Comes::In(As::Foreign)),
+        ("an expired session", expired, Comes::Out(401, "client_session_expired")),
+        ("a revoked session", revoked, Comes::Out(401, "client_session_revoked")),
+        ("an unknown session", unknown(Kind::ClientSession), Comes::Out(401, "client_session_not_found")),
+        ("a session with a wrong secret half", half(&granted), Comes::Out(401, "client_session_not_found")),
+        ("a malformed session", "seam_cst".to_owned(), Comes::Out(401, "client_session_not_found")),
+    ] {
+        let bearer = bearer(&token);
+        for headers in [
+            vec![("authorization", &*bearer)],
+            vec![("client-session-token", &*token)],
+            vec![("seam-client-session-token", &*token)],
+            vec![("authorization", &*bearer), ("client-session-token", &*token)],
+        ] {
+            cases.push(case(name, &headers, &[(ClientSession, comes)]));
+        }
+        // The dedicated header decides wherever sessions are allowed; elsewhere it is not looked at.
+        let headers = [("authorization", &*format!("Bearer {}", own.api_key)), ("client-session-token", &*token)];
+        cases.push(case(name, &headers, &[(ClientSession, comes), (ApiKey, Comes::In(As::Own))]));
+    }
+    let wrong = Comes::Out(400, "invalid_client_session_token");
+    for text in ["", "nonsense", &own.api_key] {
+        cases.push(case(
+            "a session header without a session",
+            &[("client-session-token", text)],
+            &[(ClientSession, wrong)],
+        ));
+    }
+    let nowhere = Comes::Out(0, "workspace_not_found"); // 401, on get_or_create 400
+    for (name, token, comes) in [
+        ("a publishable key", &*own.publishable_key, Comes::In(As::Publishable)),
+        ("a publishable key of another workspace", &foreign.publishable_key, Comes::In(As::ForeignPublishable)),
+        ("a revoked publishable key", &revoked_pk, nowhere),
+        ("an unknown publishable key", &unknown(Kind::PublishableKey), nowhere),
+        ("a malformed publishable key", "seam_pk", nowhere),
+        ("an API key as publishable key", &own.api_key, nowhere),
+    ] {
+        cases.push(case(name, &[("seam-publishable-key", token)], &[(PublishableKey, comes)]));
+        let bearer = bearer(token);
+        cases.push(match comes {
+            Comes::In(_) => case("a publishable key as bearer", &[("authorization", &bearer)], &[]),
+            _ => case(
+                "a publishable key beside a bearer",
+                &[("authorization", "Bearer x"), ("seam-publishable-key", token)],
+                &[(ApiKey, NOBODY)],
+            ),
+        });
+    }
+    let twice = [("seam-publishable-key", &*own.publishable_key), ("seam-publishable-key", &*own.publishable_key)];
+    cases.push(case("two publishable keys", &twice, &[(PublishableKey, Comes::Out(401, "invalid_publishable_key"))]));
+    cases
+}
+
+fn expected(endpoint: &EndpointInfo, row: &Row, case: &Case) -> Expect {
+    if endpoint.auth.contains(&Credential::Public) {
+        return Fine;
+    }
+    let Some((kind, comes)) = case.ways.iter().find(|(kind, _)| endpoint.auth.contains(kind)) else {
+        return Refused(401, "unauthorized");
+    };
+    match comes {
+        Comes::Out(0, kind) => Refused(if endpoint.path.ends_with("get_or_create") { 400 } else { 401 }, kind),
+        Comes::Out(status, kind) => Refused(*status, kind),
+        Comes::In(As::Own) if *kind == Credential::ClientSession && endpoint.path == "/client_sessions/get" => {
+            Refused(404, "client_session_not_found") // it asks for another session than itself
+        }
+        Comes::In(As::Own) => row.own,
+        Comes::In(As::Foreign) => row.foreign,
+        Comes::In(As::Outside) => row.outside,
+        Comes::In(As::Operator) => Fine,
+        // The rows grant accounts, which a publishable key may not.
+        Comes::In(As::Publishable | As::ForeignPublishable) => {
+            Refused(403, "publishable_keys_must_create_empty_client_sessions")
+        }
+    }
+}
+
+fn is_foreign(case: &Case) -> bool {
+    case.ways.iter().any(|(_, comes)| matches!(comes, Comes::In(As::Foreign | As::Outside | As::ForeignPublishable)))
+}
+
+fn matches(answer: &Reply, expected: Expect) -> bool {
+    match expected {
+        Fine => answer.status == 200,
+        Refused(status, kind) => answer.refusal() == (status, kind),
+    }
+}
+
+#[tokio::test]
+async fn no_credential_gets_further_than_the_contract_says() {
+    let app = TestApp::start().await;
+    let rows = rows(&app).await;
+    let cases = cases(&app).await;
+    let endpoints = endpoints();
+    let mut wrong = Vec::new();
+    for endpoint in &endpoints {
+        let found: Vec<&Row> = rows.iter().filter(|row| row.path == endpoint.path).collect();
+        let [row] = found.as_slice() else { panic!("{} needs a row, exactly one", endpoint.path) };
+        for case in &cases {
+            let mut body = row.body.clone();
+            if body.get("user_identifier_key").is_some_and(|key| key != "known") {
+                body["user_identifier_key"] = json!(Uuid::new_v4());
+            }
+            let mut ask = Ask::new(http::Method::POST, endpoint.path).json(body);
+            for (name, value) in &case.headers {
+                ask = ask.header(name, value);
+            }
+            let answer = app.send(ask).await;
+            let expected = expected(endpoint, row, case);
+            if !matches(&answer, expected) {
+                let got = (answer.status.as_u16(), &answer.body["error"]["type"]);
+                wrong.push(format!(
+                    "{} with {} ({:?}): {got:?}, not {expected:?}",
+                    endpoint.path, case.name, case.headers
+                ));
+            }
+            assert!(
+                !is_foreign(case)
+                    || case.headers.iter().any(|(_, value)| value.contains(&app.own.api_key))
+                    || !tells_of_own(&app, &answer, case),
+                "{} told {} something: {:#}",
+                endpoint.path,
+                case.name,
+                answer.body
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(rows.len(), endpoints.len(), "a row without an endpoint");
+    app.post("/connected_accounts/get", json!({"connected_account_id": app.own.account})).await.ok();
+}
+
+/// Whether a successful answer names something that the caller must not see.
+fn tells_of_own(app: &TestApp, answer: &Reply, case: &Case) -> bool {
+    if answer.status != 200 {
+        return false;
+    }
+    let text = answer.body.to_string();
+    let outside = case.ways.iter().any(|(_, comes)| matches!(comes, Comes::In(As::Outside)));
+    let workspace = !outside && text.contains(&app.own.workspace.to_string());
+    workspace
+        || text.contains(&app.own.account.to_string())
+        || app.own.devices.iter().any(|id| text.contains(&id.to_string()))
+}
+
+#[tokio::test]
+async fn a_key_revoked_while_the_server_runs_is_refused_at_once() {
+    let app = TestApp::start().await;
+    let ask = || Ask::get("/devices/list").bearer(&app.own.api_key);
+    assert_eq!(app.send(ask()).await.status, 200);
+    let keys = app.store.keys(None).await.unwrap();
+    let key = keys.iter().find(|key| app.own.api_key.contains(&key.short)).unwrap();
+    let revoked = thumbturn_core::change::Change::KeyRevoked { key: key.id, at: Timestamp::now() };
+    app.store.commit(revoked).await.unwrap();
+    app.send(ask()).await.assert_refused(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_suspended_workspace_can_be_read_and_not_changed() {
+    let app = TestApp::with(SUSPENDED, &[]).await;
+    for endpoint in endpoints() {
+        let answer = app.send(Ask::post(endpoint.path).bearer(&app.own.api_key)).await;
+        if endpoint.changes {
+            answer.assert_refused(403, "workspace_suspended");
+        } else {
+            assert_ne!(answer.status, 403, "{}", endpoint.path);
+        }
+    }
+    assert_eq!(app.get("/workspaces/get").await.field("workspace")["is_suspended"], true);
+    let foreign = Ask::post("/locks/unlock_door").bearer(&app.foreign.api_key).json(app.foreign.device());
+    assert_eq!(app.send(foreign).await.field("action_attempt")["status"], "success");
+}
+
+#[tokio::test]
+async fn publishable_keys_can_be_switched_off() {
+    let app = TestApp::with(WITHOUT_PUBLISHABLE, &[]).await;
+    for path in ["/client_sessions/create", "/client_sessions/get_or_create"] {
+        let ask = Ask::post(path).header("seam-publishable-key", &app.own.publishable_key);
+        app.send(ask.json(json!({"user_identifier_key": "u"}))).await.assert_refused(401, "unauthorized");
+    }
+}

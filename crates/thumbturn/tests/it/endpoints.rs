@@ -1,0 +1,720 @@
+//! Every endpoint: the whole body of its answer, and its refusals.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::TestApp;
+use crate::ask::Ask;
+
+fn front_door() -> Value {
+    json!({
+        "device_id": "[id]",
+        "device_type": "august_lock",
+        "display_name": "Front Door",
+        "connected_account_id": "[id]",
+        "workspace_id": "[id]",
+        "created_at": "[time]",
+        "is_managed": true,
+        "capabilities_supported": ["lock"],
+        "can_remotely_lock": true,
+        "can_remotely_unlock": true,
+        "can_unlock_with_code": true,
+        "properties": {
+            "name": "Front Door",
+            "online": true,
+            "locked": true,
+            "model": {
+                "display_name": "Smart Lock Pro",
+                "manufacturer_display_name": "August",
+                "has_built_in_keypad": true,
+            },
+            "appearance": {"name": "Front Door"},
+            "battery": {"level": 1.0, "status": "full"},
+            "battery_level": 1.0,
+            "serial_number": "VIRTUAL-00001",
+            "manufacturer": "august",
+            "image_url": "http://thumbturn.test/thumbturn/images/lock.svg",
+            "image_alt_text": "A door lock",
+            "online_access_codes_enabled": false,
+            "offline_access_codes_enabled": false,
+        },
+        "space_ids": [],
+        "custom_metadata": {},
+        "errors": [],
+        "warnings": [],
+        "device_manufacturer": {"manufacturer": "august", "display_name": "August"},
+        "device_provider":
+            {"device_provider_name": "sandbox", "display_name": "Sandbox", "provider_category": "stable"},
+    })
+}
+
+fn last_page() -> Value {
+    json!({"has_next_page": false, "next_page_cursor": null, "next_page_url": null})
+}
+
+fn unknown_device(id: Uuid) -> Value {
+    json!({
+        "error": {"type": "device_not_found", "message": "Device not found", "data": {"device_id": id.to_string()}},
+        "ok": false,
+    })
+}
+
+#[tokio::test]
+async fn devices_get() {
+    let app = TestApp::start().await;
+    let expected = json!({"device": front_door(), "ok": true});
+    let id = app.own.devices[0];
+    for body in [
+        json!({"device_id": id}),
+        json!({"name": "Front Door"}),
+        json!({"device_id": id, "name": "Front Door"}),
+        json!({"device_id": id.to_string().to_uppercase()}),
+    ] {
+        app.post("/devices/get", body).await.assert_body(200, &expected);
+    }
+    for gone in [Uuid::new_v4(), app.foreign.devices[0]] {
+        let answer = app.post("/devices/get", json!({"device_id": gone})).await;
+        assert_eq!(answer.body, unknown_device(gone));
+    }
+    for body in [
+        json!({"name": "Nowhere"}),
+        json!({"name": "front door"}),
+        json!({"device_id": id, "name": "Back Door"}),
+        json!({"device_id": app.foreign.devices[0], "name": "Front Door"}),
+    ] {
+        app.post("/devices/get", body).await.assert_refused(404, "device_not_found");
+    }
+    for body in [
+        json!({}),
+        json!({"device_id": null}),
+        json!({"name": ""}),
+        json!({"device_id": "x"}),
+        json!({"device_id": id.simple().to_string()}),
+        json!({"device_id": 5}),
+    ] {
+        app.post("/devices/get", body).await.assert_refused(400, "invalid_input");
+    }
+}
+
+#[tokio::test]
+async fn locks_get_answers_under_both_keys() {
+    let app = TestApp::start().await;
+    let expected = json!({"device": front_door(), "lock": front_door(), "ok": true});
+    app.post("/locks/get", app.own.device()).await.assert_body(200, &expected);
+    let gone = Uuid::new_v4();
+    assert_eq!(app.post("/locks/get", json!({"device_id": gone})).await.body, unknown_device(gone));
+    app.post("/locks/get", json!({})).await.assert_refused(400, "invalid_input");
+}
+
+#[tokio::test]
+async fn devices_and_locks_are_listed_oldest_first() {
+    let app = TestApp::start().await;
+    for path in ["/devices/list", "/locks/list"] {
+        let answer = app.ok(path, json!({})).await;
+        let mut shown: Vec<&str> =
+            answer["devices"].as_array().unwrap().iter().map(|d| d["display_name"].as_str().unwrap()).collect();
+        shown.sort_unstable();
+        assert_eq!(shown, ["Back Door", "Front Door", "Garage", "Office", "Side Gate"]);
+        let only = app.ok(path, json!({"device_ids": [app.own.devices[0]]})).await;
+        let mut expected = json!({"devices": [front_door()]});
+        if path == "/locks/list" {
+            expected["locks"] = expected["devices"].clone();
+        } else {
+            expected["pagination"] = last_page();
+        }
+        assert_eq!(crate::ask::redacted(&Value::Object(only)), expected);
+    }
+}
+
+#[tokio::test]
+async fn lists_of_devices_are_filtered() {
+    let app = TestApp::start().await;
+    let (account, others) = app.another_account(2).await;
+    let id = app.own.devices[0];
+    let update = json!({"device_id": id, "name": "Haustür", "custom_metadata": {"floor": "3", "vip": true}});
+    app.ok("/devices/update", update).await;
+    let session = json!({"user_identifier_key": "guest", "connected_account_ids": [account]});
+    app.ok("/client_sessions/create", session).await;
+    let nobody = Uuid::new_v4();
+    for (filter, expected) in [
+        (json!({}), 7),
+        (json!({"device_ids": [id, id]}), 1),
+        (json!({"device_ids": []}), 0),
+        (json!({"device_ids": [id, app.foreign.devices[0], nobody]}), 1),
+        (json!({"connected_account_id": account}), 2),
+        (json!({"connected_account_id": app.foreign.account}), 0),
+        (json!({"connected_account_ids": [account, app.own.account]}), 7),
+        (json!({"connected_account_id": account, "connected_account_ids": [app.own.account]}), 0),
+        (json!({"connected_account_ids": []}), 0),
+        (json!({"connect_webview_id": nobody}), 0),
+        (json!({"space_id": nobody}), 0),
+        (json!({"unstable_location_id": nobody}), 0),
+        (json!({"unstable_location_id": null}), 7),
+        (json!({"customer_key": "c"}), 0),
+        (json!({"user_identifier_key": "guest"}), 2),
+        (json!({"user_identifier_key": "nobody"}), 0),
+        (json!({"device_type": "yale_lock"}), 2),
+        (json!({"device_type": "no_such_lock"}), 0),
+        (json!({"device_types": ["yale_lock", "nuki_lock"]}), 3),
+        (json!({"device_types": []}), 0),
+        (json!({"manufacturer": "august"}), 2),
+        (json!({"manufacturer": "nobody"}), 0),
+        (json!({"created_before": "2000-01-01T00:00:00Z"}), 0),
+        (json!({"created_before": "2100-01-01T00:00:00Z"}), 7),
+        (json!({"custom_metadata_has": {"floor": "3", "vip": true}}), 1),
+        (json!({"custom_metadata_has": {"floor": "3", "vip": "true"}}), 1),
+        (json!({"custom_metadata_has": {"vip": false}}), 0),
+        (json!({"custom_metadata_has": {"floor": null}}), 6),
+        (json!({"custom_metadata_has": {"floor": ""}}), 7),
+        (json!({"search": "haust"}), 1),
+        (json!({"search": "%"}), 0),
+        (json!({"search": &id.to_string()[..8]}), 1),
+        (json!({"include_if": ["can_remotely_unlock"]}), 7),
+        (json!({"include_if": ["can_hvac_heat"]}), 0),
+        (json!({"exclude_if": ["can_unlock_with_code"]}), 1),
+        (json!({"exclude_if": ["can_remotely_lock"]}), 0),
+        (json!({"include_if": [], "exclude_if": []}), 7),
+        (json!({"limit": 1_000_000_000_000u64}), 7),
+        (json!({"limit": 2.0}), 2),
+    ] {
+        for path in ["/devices/list", "/locks/list"] {
+            let found = app.post(path, filter.clone()).await.field("devices");
+            assert_eq!(found.as_array().unwrap().len(), expected, "{path} {filter}");
+        }
+    }
+    assert_eq!(others.len(), 2);
+}
+
+#[tokio::test]
+async fn devices_update() {
+    let app = TestApp::start().await;
+    let id = app.own.devices[0];
+    let update = async |mut body: Value| {
+        body["device_id"] = json!(id);
+        let answer = app.post("/devices/update", body).await;
+        assert_eq!(answer.body, json!({"ok": true}));
+        app.device(0).await
+    };
+    let named = update(json!({"name": "Porch"})).await;
+    assert_eq!(named["nickname"], "Porch");
+    assert_eq!(named["display_name"], "Porch");
+    assert_eq!(named["properties"]["name"], "Porch");
+    assert_eq!(named["properties"]["appearance"]["name"], "Front Door");
+    assert_eq!(update(json!({"properties": {"name": "Gate"}})).await["nickname"], "Gate");
+    let back = update(json!({"name": null})).await;
+    assert_eq!((back.get("nickname"), &back["display_name"]), (None, &json!("Front Door")));
+    let pairs = update(json!({"custom_metadata": {"a": "1", "b": true, "c": "x"}})).await;
+    assert_eq!(pairs["custom_metadata"], json!({"a": "1", "b": true, "c": "x"}));
+    let merged = update(json!({"custom_metadata": {"a": null, "b": false, "c": "", "d": "4"}})).await;
+    assert_eq!(merged["custom_metadata"], json!({"b": false, "d": "4"}));
+    assert_eq!(update(json!({})).await["custom_metadata"], merged["custom_metadata"]);
+    let names: Vec<Value> = app
+        .events(0)
+        .await
+        .into_iter()
+        .filter(|event| event["event_type"] == "device.name_changed")
+        .map(|event| event["device_name"].clone())
+        .collect();
+    assert_eq!(names, ["Porch", "Gate", "Front Door"]);
+}
+
+#[tokio::test]
+async fn devices_update_refuses_what_is_too_much() {
+    let app = TestApp::start().await;
+    let id = app.own.devices[0];
+    let pairs = |from: usize, to: usize| -> Value {
+        (from..to).map(|n| (format!("k{n}"), json!(true))).collect::<serde_json::Map<_, _>>().into()
+    };
+    let update = async |body: Value| app.post("/devices/update", body).await;
+    update(json!({"device_id": id, "custom_metadata": pairs(0, 50)})).await.ok();
+    for body in [
+        json!({"custom_metadata": pairs(50, 51)}),
+        json!({"custom_metadata": pairs(0, 51)}),
+        json!({"custom_metadata": {"a.b": "x"}}),
+        json!({"custom_metadata": {"k".repeat(41): "x"}}),
+        json!({"custom_metadata": {"a": "x".repeat(501)}}),
+        json!({"custom_metadata": {"a": 5}}),
+        json!({"custom_metadata": []}),
+        json!({"name": 5}),
+        json!({"name": "x".repeat(256)}),
+        json!({"properties": {"name": "x".repeat(256)}}),
+        json!({"properties": "x"}),
+        json!({"is_managed": "no"}),
+    ] {
+        let mut body = body;
+        body["device_id"] = json!(id);
+        update(body).await.assert_refused(400, "invalid_input");
+    }
+    let device = app.device(0).await;
+    assert_eq!(device["custom_metadata"].as_object().unwrap().len(), 50);
+    assert_eq!(device.get("nickname"), None);
+    update(json!({"device_id": Uuid::new_v4(), "name": "x"})).await.assert_refused(404, "device_not_found");
+    update(json!({"device_id": app.foreign.devices[0], "name": "x"})).await.assert_refused(404, "device_not_found");
+    update(json!({})).await.assert_refused(400, "invalid_input");
+}
+
+#[tokio::test]
+async fn changes_of_one_device_at_the_same_time_do_not_undo_each_other() {
+    let app = TestApp::start().await;
+    let id = app.own.devices[0];
+    let calls = (0..5)
+        .map(|n| app.post("/devices/update", json!({"device_id": id, "custom_metadata": {format!("k{n}"): "x"}})));
+    for answer in futures::future::join_all(calls).await {
+        answer.ok();
+    }
+    assert_eq!(app.device(0).await["custom_metadata"].as_object().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn an_unmanaged_device_is_out_of_reach() {
+    let app = TestApp::start().await;
+    let id = app.own.devices[1];
+    let body = json!({"device_id": id});
+    app.ok("/devices/update", json!({"device_id": id, "is_managed": false})).await;
+    app.post("/devices/get", body.clone()).await.assert_refused(404, "device_not_found");
+    app.post("/locks/get", body.clone()).await.assert_refused(404, "device_not_found");
+    app.post("/devices/get", json!({"name": "Back Door"})).await.assert_refused(404, "device_not_found");
+    for path in ["/devices/list", "/locks/list"] {
+        assert_eq!(app.ok(path, json!({})).await["devices"].as_array().unwrap().len(), 4);
+    }
+    let refused = app.post("/devices/update", json!({"device_id": id, "is_managed": true})).await;
+    assert_eq!(
+        refused.body,
+        json!({"error": {
+            "type": "device_unmanaged",
+            "message": "Device is unmanaged. Use /devices/unmanaged/update",
+            "data": {"device_id": id.to_string()},
+        }, "ok": false})
+    );
+    for path in ["/locks/unlock_door", "/locks/lock_door"] {
+        app.post(path, body.clone()).await.assert_refused(400, "device_unmanaged");
+    }
+    let converted = app.events(1).await;
+    let converted = converted.iter().filter(|event| event["event_type"] == "device.converted_to_unmanaged");
+    assert_eq!(converted.count(), 1);
+    assert_eq!(app.physical(1).await["commands"], 0);
+}
+
+#[tokio::test]
+async fn action_attempts_get_and_list() {
+    let app = TestApp::start().await;
+    let first = app.unlock(0).await;
+    let second = app.unlock(1).await;
+    let expected = json!({
+        "action_attempt_id": "[id]",
+        "action_type": "UNLOCK_DOOR",
+        "status": "success",
+        "result": {"was_confirmed_by_device": true},
+        "error": null,
+    });
+    let get = json!({"action_attempt_id": first["action_attempt_id"]});
+    let answer = app.post("/action_attempts/get", get).await;
+    assert_eq!(answer.body["action_attempt"], first);
+    answer.assert_body(200, &json!({"action_attempt": expected, "ok": true}));
+    let gone = Uuid::new_v4();
+    let answer = app.post("/action_attempts/get", json!({"action_attempt_id": gone})).await;
+    assert_eq!(
+        answer.body,
+        json!({"error": {
+            "type": "action_attempt_not_found",
+            "message": "action_attempt not found",
+            "data": {"action_attempt_id": gone.to_string()},
+        }, "ok": false})
+    );
+    app.post("/action_attempts/get", json!({})).await.assert_refused(400, "invalid_input");
+    let all = app.post("/action_attempts/list", json!({})).await;
+    all.assert_body(200, &json!({"action_attempts": [expected, expected], "pagination": last_page(), "ok": true}));
+    for (filter, found) in [
+        (json!({"action_attempt_ids": [first["action_attempt_id"], gone]}), vec![&first]),
+        (json!({"action_attempt_ids": []}), vec![]),
+        (json!({"action_attempt_ids": [gone]}), vec![]),
+        (json!({"device_id": app.own.devices[1]}), vec![&second]),
+        (json!({"device_id": gone}), vec![]),
+        (json!({"limit": 1}), vec![&first]),
+    ] {
+        let answer = app.post("/action_attempts/list", filter).await.field("action_attempts");
+        assert_eq!(answer, json!(found));
+    }
+}
+
+fn workspace() -> Value {
+    json!({
+        "workspace_id": "[id]",
+        "name": "A workspace",
+        "company_name": "A company",
+        "connect_partner_name": "A company",
+        "is_sandbox": true,
+        "is_suspended": false,
+        "is_publishable_key_auth_enabled": true,
+        "publishable_key": "[seam_pk1]",
+        "organization_id": null,
+        "connect_webview_customization": {},
+    })
+}
+
+#[tokio::test]
+async fn workspaces() {
+    let app = TestApp::start().await;
+    let session = app.session(&[]).await;
+    for token in [&app.own.api_key, &session] {
+        let get = app.send(Ask::get("/workspaces/get").bearer(token)).await;
+        assert_eq!(get.body["workspace"]["workspace_id"], app.own.workspace.to_string());
+        get.assert_body(200, &json!({"workspace": workspace(), "ok": true}));
+        let list = app.send(Ask::post("/workspaces/list").bearer(token)).await;
+        list.assert_body(200, &json!({"workspaces": [workspace()], "ok": true}));
+    }
+    let opened = async |ask: Ask| {
+        let found = app.send(ask).await.field("workspaces");
+        let ids = found.as_array().unwrap().iter().map(|one| one["workspace_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let both = [app.own.workspace.to_string(), app.foreign.workspace.to_string()];
+    let list = || Ask::get("/workspaces/list");
+    assert_eq!(opened(list().bearer(&app.pat)).await, both);
+    assert_eq!(opened(list().bearer(&app.pat).header("seam-workspace", &both[1])).await, both[1..]);
+    assert_eq!(opened(list().bearer(&app.own.pat)).await, both[..1]);
+}
+
+fn account(name: &str) -> Value {
+    json!({
+        "connected_account_id": "[id]",
+        "account_type": "sandbox",
+        "account_type_display_name": "Sandbox",
+        "display_name": name,
+        "automatically_manage_new_devices": true,
+        "accepted_capabilities": ["lock"],
+        "custom_metadata": {},
+        "errors": [],
+        "warnings": [],
+        "created_at": "[time]",
+        "user_identifier": {},
+    })
+}
+
+#[tokio::test]
+async fn connected_accounts_get_and_list() {
+    let app = TestApp::start().await;
+    let id = json!({"connected_account_id": app.own.account});
+    let get = app.post("/connected_accounts/get", id).await;
+    get.assert_body(200, &json!({"connected_account": account("Sandbox locks"), "ok": true}));
+    let list = app.post("/connected_accounts/list", json!({})).await;
+    let expected = json!({"connected_accounts": [account("Sandbox locks")], "pagination": last_page(), "ok": true});
+    list.assert_body(200, &expected);
+    let gone = Uuid::new_v4();
+    let answer = app.post("/connected_accounts/get", json!({"connected_account_id": gone})).await;
+    assert_eq!(
+        answer.body,
+        json!({"error": {
+            "type": "connected_account_not_found",
+            "message": "Connected account not found",
+            "data": {"connected_account_id": gone.to_string()},
+        }, "ok": false})
+    );
+    let by_mail = app.post("/connected_accounts/get", json!({"email": "jane@example.com"})).await;
+    by_mail.assert_refused(404, "connected_account_not_found");
+    for body in [
+        json!({}),
+        json!({"connected_account_id": gone, "email": "jane@example.com"}),
+        json!({"email": "no address"}),
+        json!({"connected_account_id": "x"}),
+    ] {
+        app.post("/connected_accounts/get", body).await.assert_refused(400, "invalid_input");
+    }
+    for (filter, expected) in [
+        (json!({"search": "sandbox"}), 1),
+        (json!({"search": "nothing"}), 0),
+        (json!({"customer_key": "c"}), 0),
+        (json!({"user_identifier_key": "nobody"}), 0),
+        (json!({"space_id": gone}), 0),
+        (json!({"custom_metadata_has": {"a": null}}), 1),
+        (json!({"custom_metadata_has": {"a": "1"}}), 0),
+    ] {
+        let found = app.post("/connected_accounts/list", filter.clone()).await.field("connected_accounts");
+        assert_eq!(found.as_array().unwrap().len(), expected, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn connected_accounts_create_and_delete() {
+    let app = TestApp::start().await;
+    let body = json!({"provider": "sandbox", "config": {"locks": 2, "latency_ms": 0}, "display_name": "Annex"});
+    let made = app.post("/thumbturn/connected_accounts/create", body).await;
+    made.assert_body(200, &json!({"connected_account": account("Annex"), "ok": true}));
+    let id = made.body["connected_account"]["connected_account_id"].clone();
+    let devices = app.post("/devices/list", json!({"connected_account_id": id})).await.field("devices");
+    assert_eq!(devices.as_array().unwrap().len(), 2);
+    let body = json!({"device_id": devices[0]["device_id"]});
+    let attempt = app.attempt("/locks/unlock_door", body.clone()).await;
+    assert_eq!(attempt["status"], "success");
+
+    let id = json!({"connected_account_id": id});
+    assert_eq!(app.post("/connected_accounts/delete", id.clone()).await.body, json!({"ok": true}));
+    app.post("/connected_accounts/delete", id.clone()).await.assert_refused(404, "connected_account_not_found");
+    app.post("/connected_accounts/get", id.clone()).await.assert_refused(404, "connected_account_not_found");
+    app.post("/locks/unlock_door", body.clone()).await.assert_refused(404, "device_not_found");
+    app.post("/devices/get", body.clone()).await.assert_refused(404, "device_not_found");
+    let events = json!({"since": "2000-01-01T00:00:00Z", "connected_account_id": id["connected_account_id"]});
+    let events = app.post("/events/list", events).await.field("events");
+    let count = |kind: &str| events.as_array().unwrap().iter().filter(|event| event["event_type"] == kind).count();
+    assert_eq!((count("connected_account.deleted"), count("device.deleted")), (1, 2), "{events:#}");
+    assert_eq!(app.unlock(0).await["status"], "success");
+}
+
+#[tokio::test]
+async fn connected_accounts_create_refuses_what_cannot_work() {
+    let app = TestApp::start().await;
+    let create = async |body: Value| app.post("/thumbturn/connected_accounts/create", body).await;
+    for body in [
+        json!({}),
+        json!({"provider": "carrier_pigeon"}),
+        json!({"provider": "sandbox", "config": []}),
+        json!({"provider": "sandbox", "config": {"locks": -1}}),
+        json!({"provider": "sandbox", "config": {"locks": 1_000_000_000}}),
+        json!({"provider": "sandbox", "config": {"lcoks": 1}}),
+        json!({"provider": "sandbox", "config": {"latency_ms": "fast"}}),
+        json!({"provider": "sandbox", "display_name": ""}),
+        json!({"provider": "sandbox", "display_name": "x".repeat(256)}),
+    ] {
+        create(body).await.assert_refused(400, "invalid_input");
+    }
+    let named = create(json!({"provider": "sandbox", "config": {"locks": -1}})).await;
+    assert!(named.body["error"]["validation_errors"]["config"]["locks"]["_errors"][0].is_string(), "{:#}", named.body);
+    let list = app.post("/connected_accounts/list", json!({})).await.field("connected_accounts");
+    assert_eq!(list.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_hub_that_cannot_be_reached_is_kept_and_says_so_without_its_password() {
+    let app = TestApp::start().await;
+    let create = async |body: Value| app.post("/thumbturn/connected_accounts/create", body).await;
+    for (config, field) in [
+        (json!({}), "url"),
+        (json!({"url": "http://127.0.0.1"}), "url"),
+        (json!({"url": "mqtt://127.0.0.1:1", "username": 5}), "username"),
+    ] {
+        let refused = create(json!({"provider": "mqtt", "config": config})).await;
+        refused.assert_refused(400, "invalid_input");
+        let problems = &refused.body["error"]["validation_errors"]["config"];
+        assert!(problems[field]["_errors"][0].is_string(), "{:#}", refused.body);
+    }
+    // Port 1 refuses at once.
+    let config = json!({"url": "mqtt://127.0.0.1:1", "username": "u", "password": "canary"});
+    let body = json!({"provider": "mqtt", "config": config, "display_name": "Broker"});
+    let made = create(body.clone()).await.field("connected_account");
+    assert_eq!((&made["account_type"], &made["display_name"]), (&json!("mqtt"), &json!("Broker")));
+    assert_eq!(made["warnings"][0]["warning_code"], "provider_service_unavailable", "{made:#}");
+    create(body).await.assert_refused(409, "hub_already_connected");
+    let list = app.post("/connected_accounts/list", json!({})).await.field("connected_accounts");
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    assert!(!list.to_string().contains("canary"), "{list:#}");
+    let id = json!({"connected_account_id": made["connected_account_id"]});
+    app.ok("/connected_accounts/delete", id).await;
+}
+
+#[tokio::test]
+async fn deleting_an_account_ends_its_running_attempts() {
+    let app = TestApp::start().await;
+    let (account, devices) = app.another_account(1).await;
+    let slow = json!({"device_id": devices[0], "latency_ms": 600_000});
+    app.ok("/thumbturn/sandbox/locks/set", slow).await;
+    let ask = Ask::post("/locks/unlock_door").bearer(&app.own.api_key).header("prefer", "respond-async");
+    let pending = app.send(ask.json(json!({"device_id": devices[0]}))).await.field("action_attempt");
+    assert_eq!(pending["status"], "pending");
+    app.ok("/connected_accounts/delete", json!({"connected_account_id": account})).await;
+    let ended = app.decided(&pending).await;
+    assert_eq!(ended["status"], "error", "{ended}");
+}
+
+#[tokio::test]
+async fn events_get_and_list() {
+    let app = TestApp::start().await;
+    let attempt = app.unlock(0).await;
+    let events = app.events(0).await;
+    let unlocked = events.iter().find(|event| event["event_type"] == "lock.unlocked").unwrap();
+    assert_eq!(unlocked["action_attempt_id"], attempt["action_attempt_id"]);
+    assert_eq!(
+        crate::ask::redacted(unlocked),
+        json!({
+            "event_id": "[id]",
+            "event_type": "lock.unlocked",
+            "workspace_id": "[id]",
+            "created_at": "[time]",
+            "occurred_at": "[time]",
+            "event_description": "A door was unlocked.",
+            "device_id": "[id]",
+            "connected_account_id": "[id]",
+            "device_custom_metadata": {},
+            "connected_account_custom_metadata": {},
+            "method": "remote",
+            "action_attempt_id": "[id]",
+        })
+    );
+    let ended = events.iter().find(|event| event["event_type"] == "action_attempt.unlock_door.succeeded").unwrap();
+    assert_eq!(
+        crate::ask::redacted(ended),
+        json!({
+            "event_id": "[id]",
+            "event_type": "action_attempt.unlock_door.succeeded",
+            "workspace_id": "[id]",
+            "created_at": "[time]",
+            "occurred_at": "[time]",
+            "event_description": "An action attempt succeeded.",
+            "device_id": "[id]",
+            "connected_account_id": "[id]",
+            "action_attempt_id": "[id]",
+            "action_type": "UNLOCK_DOOR",
+            "status": "success",
+        })
+    );
+    for body in [
+        json!({"event_id": unlocked["event_id"]}),
+        json!({"event_type": "lock.unlocked"}),
+        json!({"device_id": app.own.devices[0], "event_type": "lock.unlocked"}),
+    ] {
+        assert_eq!(app.post("/events/get", body).await.field("event"), *unlocked);
+    }
+    for body in [
+        json!({"event_id": Uuid::new_v4()}),
+        json!({"event_type": "no.such"}),
+        json!({"event_id": unlocked["event_id"], "device_id": app.own.devices[1]}),
+    ] {
+        app.post("/events/get", body).await.assert_refused(404, "event_not_found");
+    }
+    app.post("/events/get", json!({})).await.assert_refused(400, "invalid_input");
+}
+
+#[tokio::test]
+async fn events_are_filtered() {
+    let app = TestApp::start().await;
+    app.unlock(0).await;
+    app.unlock(1).await;
+    let since = "2000-01-01T00:00:00Z";
+    let all = app.post("/events/list", json!({"since": since})).await.field("events");
+    let all = all.as_array().unwrap();
+    let times: Vec<&str> = all.iter().map(|event| event["created_at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let count = |keep: &dyn Fn(&Value) -> bool| all.iter().filter(|event| keep(event)).count();
+    let [a, b] = [app.own.devices[0], app.own.devices[1]];
+    let of = |id: Uuid| count(&|event| event["device_id"] == id.to_string());
+    let unlocked = count(&|event| event["event_type"] == "lock.unlocked");
+    assert_eq!(unlocked, 2);
+    let nobody = Uuid::new_v4();
+    for (filter, expected) in [
+        (json!({"since": since, "device_id": a}), of(a)),
+        (json!({"since": since, "device_ids": [a, b]}), of(a) + of(b)),
+        (json!({"since": since, "device_id": a, "device_ids": [b]}), 0),
+        (json!({"since": since, "device_ids": []}), 0),
+        (json!({"since": since, "event_type": "lock.unlocked"}), unlocked),
+        (json!({"since": since, "event_types": ["lock.unlocked", "lock.locked"]}), unlocked),
+        (json!({"since": since, "connected_account_id": app.own.account}), all.len()),
+        (json!({"since": since, "connected_account_id": app.foreign.account}), 0),
+        (json!({"since": since, "customer_key": "c"}), 0),
+        (json!({"since": since, "access_code_id": nobody}), 0),
+        (json!({"since": since, "space_ids": [nobody]}), 0),
+        (json!({"since": since, "limit": 1}), 1),
+        (json!({"since": since, "unstable_offset": all.len() - 1}), 1),
+        (json!({"since": since, "unstable_offset": i64::MAX}), 0),
+        (json!({"since": "2100-01-01T00:00:00Z"}), 0),
+        (json!({"since": times[0]}), all.iter().filter(|event| event["created_at"] != times[0]).count()),
+        (json!({"between": [since, "2100-01-01T00:00:00Z"]}), all.len()),
+        (json!({"between": [since, "2000-01-02T00:00:00Z"]}), 0),
+        (json!({"event_ids": [all[0]["event_id"], nobody]}), 1),
+    ] {
+        let found = app.post("/events/list", filter.clone()).await.field("events");
+        assert_eq!(found.as_array().unwrap().len(), expected, "{filter}");
+    }
+    for body in [
+        json!({}),
+        json!({"device_id": a}),
+        json!({"since": since, "between": [since, "2100-01-01T00:00:00Z"]}),
+        json!({"between": [since]}),
+        json!({"between": ["2100-01-01T00:00:00Z", since]}),
+        json!({"since": since, "event_type": "no.such"}),
+        json!({"since": since, "unstable_offset": -1}),
+        json!({"since": "yesterday"}),
+    ] {
+        app.post("/events/list", body).await.assert_refused(400, "invalid_input");
+    }
+    let page = app.get(&format!("/events/list?between={since}&between=2100-01-01T00%3A00%3A00Z&_strict=true")).await;
+    assert_eq!(page.field("events").as_array().unwrap().len(), all.len());
+}
+
+#[tokio::test]
+async fn sandbox_locks_show_their_physical_truth() {
+    let app = TestApp::start().await;
+    let never = json!({
+        "jam": false, "obstruct": false, "ignore": false, "lie": false, "mute": false, "stale": false,
+        "repeat_after_ms": 0, "offline": false, "refuse": false,
+    });
+    let expected = json!({
+        "device_id": "[id]",
+        "bolt": "locked",
+        "moves": 0,
+        "commands": 0,
+        "motor": "idle",
+        "battery_level": 1.0,
+        "powered": true,
+        "codes": [1],
+        "latency_ms": 20,
+        "jitter_ms": 0,
+        "relock_after_s": null,
+        "profile": "custom",
+        "faults": never,
+    });
+    let get = app.post("/thumbturn/sandbox/locks/get", app.own.device()).await;
+    let profile = get.body["sandbox_lock"]["profile"].clone();
+    let mut shown = expected.clone();
+    shown["profile"] = profile;
+    get.assert_body(200, &json!({"sandbox_lock": shown, "ok": true}));
+    app.unlock(0).await;
+    let after = app.physical(0).await;
+    assert_eq!((&after["bolt"], &after["moves"], &after["commands"]), (&json!("unlocked"), &json!(1), &json!(1)));
+    let set = json!({
+        "device_id": app.own.devices[0], "latency_ms": 7, "jitter_ms": 2, "battery_level": 0.5, "relock_after_s": 60,
+        "faults": {"jam": 2, "mute": true, "repeat_after_ms": 9},
+    });
+    let shown = app.post("/thumbturn/sandbox/locks/set", set).await.field("sandbox_lock");
+    for (name, value) in [("latency_ms", json!(7)), ("battery_level", json!(0.5)), ("relock_after_s", json!(60))] {
+        assert_eq!(shown[name], value, "{shown:#}");
+    }
+    assert_eq!((&shown["faults"]["jam"], &shown["faults"]["mute"]), (&json!(2), &json!(true)));
+    let off = json!({"device_id": app.own.devices[0], "relock_after_s": null, "faults": {"jam": false, "mute": 0}});
+    let shown = app.post("/thumbturn/sandbox/locks/set", off).await.field("sandbox_lock");
+    assert_eq!(shown["relock_after_s"], Value::Null);
+    assert_eq!((&shown["faults"]["jam"], &shown["faults"]["mute"]), (&json!(false), &json!(false)));
+}
+
+#[tokio::test]
+async fn sandbox_locks_refuse_what_cannot_be() {
+    let app = TestApp::start().await;
+    let id = app.own.devices[0];
+    for (path, body) in [
+        ("get", json!({})),
+        ("set", json!({"device_id": id, "latency_ms": -1})),
+        ("set", json!({"device_id": id, "latency_ms": 600_001})),
+        ("set", json!({"device_id": id, "battery_level": 1.5})),
+        ("set", json!({"device_id": id, "relock_after_s": 86_401})),
+        ("set", json!({"device_id": id, "profile": "no_such"})),
+        ("set", json!({"device_id": id, "profile": ""})),
+        ("set", json!({"device_id": id, "faults": {"jam": "often"}})),
+        ("set", json!({"device_id": id, "faults": {"jam": -1}})),
+        ("set", json!({"device_id": id, "faults": 3})),
+        ("act", json!({"device_id": id})),
+        ("act", json!({"device_id": id, "action": "kick"})),
+        ("act", json!({"device_id": id, "action": "keypad"})),
+        ("act", json!({"device_id": id, "action": "keypad", "code": ""})),
+        ("act", json!({"device_id": id, "action": "keypad", "code": "not digits"})),
+    ] {
+        let answer = app.post(&format!("/thumbturn/sandbox/locks/{path}"), body).await;
+        answer.assert_refused(400, "invalid_input");
+        assert!(!answer.body.to_string().contains("not digits"), "a code came back: {:#}", answer.body);
+    }
+    let keypad = json!({"device_id": app.own.devices[4], "action": "keypad", "code": "1234"});
+    app.post("/thumbturn/sandbox/locks/act", keypad).await.assert_refused(400, "device_type_not_supported");
+    for path in ["get", "set", "act"] {
+        let body = json!({"device_id": app.foreign.devices[0], "action": "power_off"});
+        let answer = app.post(&format!("/thumbturn/sandbox/locks/{path}"), body).await;
+        answer.assert_refused(404, "device_not_found");
+    }
+    assert_eq!(app.physical(0).await["commands"], 0);
+}

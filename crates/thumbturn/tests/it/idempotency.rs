@@ -1,0 +1,142 @@
+//! `Idempotency-Key` on lock actions.
+
+use serde_json::{Value, json};
+
+use crate::app::{SANDBOX, TestApp};
+use crate::ask::{Ask, Reply};
+
+const UNLOCK: &str = "/locks/unlock_door";
+const LOCK: &str = "/locks/lock_door";
+
+async fn call(app: &TestApp, token: &str, path: &str, key: &str, body: Value) -> Reply {
+    app.send(Ask::post(path).bearer(token).header("idempotency-key", key).json(body)).await
+}
+
+async fn own(app: &TestApp, path: &str, key: &str, body: Value) -> Reply {
+    call(app, &app.own.api_key, path, key, body).await
+}
+
+fn id(answer: Reply) -> Value {
+    answer.field("action_attempt")["action_attempt_id"].clone()
+}
+
+#[tokio::test]
+async fn the_same_call_is_the_same_attempt_and_another_body_a_conflict() {
+    let app = TestApp::start().await;
+    let first = own(&app, UNLOCK, "k", app.own.device()).await.field("action_attempt");
+    assert_eq!(first["status"], "success");
+    for _ in 0..2 {
+        assert_eq!(own(&app, UNLOCK, "k", app.own.device()).await.field("action_attempt"), first);
+    }
+    let by_query = Ask::post(format!("{UNLOCK}?device_id={}", app.own.devices[0]));
+    let by_query = by_query.bearer(&app.own.api_key).header("idempotency-key", "k");
+    assert_eq!(app.send(by_query).await.field("action_attempt"), first);
+    for body in [json!({"device_id": app.own.devices[1]}), json!({"device_id": app.own.devices[0], "sync": true})] {
+        own(&app, UNLOCK, "k", body).await.assert_refused(409, "idempotency_key_conflict");
+    }
+    let truth = app.physical(0).await;
+    assert_eq!((&truth["commands"], &truth["moves"]), (&json!(1), &json!(1)));
+    assert_eq!(app.physical(1).await["commands"], 0);
+    assert_ne!(id(own(&app, UNLOCK, "K", app.own.device()).await), first["action_attempt_id"]);
+}
+
+#[tokio::test]
+async fn callers_at_the_same_time_share_one_attempt_and_one_movement() {
+    let app = TestApp::start().await;
+    app.set(0, json!({"latency_ms": 100})).await;
+    let calls = (0..16).map(|_| own(&app, UNLOCK, "k", app.own.device()));
+    let mut ids: Vec<Value> = Vec::new();
+    for answer in futures::future::join_all(calls).await {
+        let attempt = answer.field("action_attempt");
+        assert_eq!(attempt["status"], "success");
+        ids.push(attempt["action_attempt_id"].clone());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    let truth = app.physical(0).await;
+    assert_eq!((&truth["commands"], &truth["moves"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_a_workspace_a_kind_of_credential_and_a_path() {
+    let app = TestApp::start().await;
+    let session = app.session(&[app.own.account]).await;
+    let mut ids = vec![
+        id(own(&app, UNLOCK, "k", app.own.device()).await),
+        id(own(&app, LOCK, "k", app.own.device()).await),
+        id(call(&app, &session, UNLOCK, "k", app.own.device()).await),
+        id(call(&app, &app.foreign.api_key, UNLOCK, "k", app.foreign.device()).await),
+    ];
+    let pat = Ask::post(UNLOCK).bearer(&app.pat).header("seam-workspace", &app.own.workspace.to_string());
+    ids.push(id(app.send(pat.header("idempotency-key", "k").json(app.own.device())).await));
+    let count = ids.len();
+    ids.sort_by_key(Value::to_string);
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    let again = id(call(&app, &session, UNLOCK, "k", app.own.device()).await);
+    assert!(ids.contains(&again));
+}
+
+#[tokio::test]
+async fn a_session_never_gets_an_attempt_it_may_not_see() {
+    let app = TestApp::start().await;
+    let (annex, devices) = app.another_account(1).await;
+    let [first, second] = [app.session(&[app.own.account]).await, app.session(&[annex]).await];
+    id(call(&app, &first, UNLOCK, "k", app.own.device()).await);
+    let refused = call(&app, &second, UNLOCK, "k", app.own.device()).await;
+    refused.assert_refused(401, "unauthorized");
+    let other = call(&app, &second, UNLOCK, "k", json!({"device_id": devices[0]})).await;
+    other.assert_refused(409, "idempotency_key_conflict");
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_call_that_was_refused() {
+    let limits = [("THUMBTURN_LIMITS__SANDBOX_LOCK_ACTIONS_PER_MINUTE", "1")];
+    let app = TestApp::with(SANDBOX, &limits).await;
+    own(&app, UNLOCK, "k", json!({})).await.assert_refused(400, "invalid_input");
+    own(&app, UNLOCK, "k", json!({"device_id": uuid::Uuid::new_v4()})).await.assert_refused(404, "device_not_found");
+    let first = own(&app, UNLOCK, "k", app.own.device()).await.field("action_attempt");
+    own(&app, UNLOCK, "l", app.own.device()).await.assert_refused(429, "rate_limit_exceeded");
+    // A repetition is no further call.
+    assert_eq!(own(&app, UNLOCK, "k", app.own.device()).await.field("action_attempt"), first);
+    let other = json!({"device_id": app.own.devices[1]});
+    assert_eq!(own(&app, UNLOCK, "l", other).await.field("action_attempt")["status"], "success");
+}
+
+#[tokio::test]
+async fn a_malformed_key_is_refused_and_a_read_does_not_look_at_it() {
+    let app = TestApp::start().await;
+    for key in ["", &"x".repeat(256), "ü"] {
+        own(&app, UNLOCK, key, app.own.device()).await.assert_refused(400, "invalid_input");
+        own(&app, UNLOCK, key, json!({"device_id": uuid::Uuid::new_v4()})).await.assert_refused(400, "invalid_input");
+        own(&app, "/devices/get", key, app.own.device()).await.ok();
+    }
+    assert_eq!(app.physical(0).await["commands"], 0);
+    for key in ["x", &"x".repeat(255), "with spaces, and \"quotes\""] {
+        own(&app, UNLOCK, key, app.own.device()).await.field("action_attempt");
+    }
+    let twice =
+        Ask::post(UNLOCK).bearer(&app.own.api_key).header("idempotency-key", "a").header("idempotency-key", "b");
+    app.send(twice.json(app.own.device())).await.assert_refused(400, "invalid_input");
+    for _ in 0..2 {
+        own(&app, "/devices/list", "k", json!({"limit": 1})).await.ok();
+        own(&app, "/devices/list", "k", json!({"limit": 2})).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_repetition_may_wait_or_not_for_itself() {
+    let app = TestApp::start().await;
+    app.set(0, json!({"latency_ms": 300})).await;
+    let ask = |prefer: &str| {
+        let ask = Ask::post(UNLOCK).bearer(&app.own.api_key).header("idempotency-key", "k").header("prefer", prefer);
+        app.send(ask.json(app.own.device()))
+    };
+    let first = ask("respond-async").await.field("action_attempt");
+    assert_eq!(first["status"], "pending");
+    assert_eq!(ask("respond-async").await.field("action_attempt"), first);
+    let ended = ask("wait=9").await.field("action_attempt");
+    assert_eq!(ended["action_attempt_id"], first["action_attempt_id"]);
+    assert_eq!(ended["status"], "success");
+    assert_eq!(app.physical(0).await["commands"], 1);
+}

@@ -1,0 +1,34 @@
+//! The server from outside: every endpoint, credential and refusal through the router, the wire through a socket, the
+//! program through its command line.
+
+#[cfg(test)]
+mod app;
+#[cfg(test)]
+mod ask;
+
+#[cfg(test)]
+mod actions;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
+mod endpoints;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod overload;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod socket;
+#[cfg(test)]
+mod wire;

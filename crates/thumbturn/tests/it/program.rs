@@ -1,0 +1,446 @@
+//! The server as a process: its start, its neighbours, its end, and its death.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::app::{PATIENCE, eventually};
+use crate::ask::{Ask, Reply};
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thumbturn"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("THUMBTURN_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).envs(variables.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(args: &[&str], variables: &[(&str, &str)]) -> Ended {
+    let output = command(args, variables).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A running server. It is killed when it is dropped.
+struct Server {
+    child: Child,
+    address: String,
+    greeting: String,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts a server on a free port, and waits until it says that it is ready.
+    fn start(data: &Path, variables: &[(&str, &str)]) -> Self {
+        let folder = data.display().to_string();
+        let log = data.with_extension(format!("{}.log", uuid::Uuid::new_v4().simple()));
+        let mut child = command(&["serve", "--data-dir", &folder, "--listen", "127.0.0.1:0"], variables)
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let lines = lines(child.stdout.take().unwrap());
+        let mut greeting = String::new();
+        let address = loop {
+            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+                let _ = child.kill();
+                panic!("no greeting: {}", std::fs::read_to_string(&log).unwrap());
+            });
+            greeting.push_str(&line);
+            greeting.push('\n');
+            if let Some((_, url)) = line.split_once(" listening on http://") {
+                break url.to_owned();
+            }
+        };
+        Self { child, address, greeting, log }
+    }
+
+    /// What stands behind `name` in the greeting.
+    fn told(&self, name: &str) -> Option<String> {
+        let line = self.greeting.lines().find_map(|line| line.strip_prefix(name))?.trim();
+        (!line.starts_with('(')).then(|| line.to_owned())
+    }
+
+    async fn send(&self, ask: Ask) -> Option<Reply> {
+        let stream = TcpStream::connect(&self.address).await.ok()?;
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        let method = ask.method.clone();
+        let body = Bytes::from(ask.body.clone());
+        let mut request = ask.into_http().map(|_| Full::new(body));
+        request.headers_mut().insert("host", self.address.parse().unwrap());
+        let answer = tokio::time::timeout(PATIENCE, sender.send_request(request)).await.ok()?.ok()?;
+        let (parts, body) = answer.into_parts();
+        let bytes = body.collect().await.ok()?.to_bytes();
+        Some(Reply::of(&method, parts.status, parts.headers, &bytes))
+    }
+
+    async fn post(&self, key: &str, path: &str, body: Value) -> Reply {
+        self.send(Ask::post(path).bearer(key).json(body)).await.expect("no answer")
+    }
+
+    async fn devices(&self, key: &str) -> Vec<Value> {
+        let Value::Array(devices) = self.post(key, "/devices/list", json!({})).await.field("devices") else { panic!() };
+        devices.iter().map(|device| device["device_id"].clone()).collect()
+    }
+
+    async fn attempts(&self, key: &str) -> Vec<Value> {
+        let all = self.post(key, "/action_attempts/list", json!({"limit": 20_000})).await.field("action_attempts");
+        all.as_array().unwrap().clone()
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end; the exit code.
+    fn wait(&mut self) -> Option<i32> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the server does not end");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(from: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+struct Place {
+    _dir: TempDir,
+    data: PathBuf,
+}
+
+fn place() -> Place {
+    let dir = TempDir::new().unwrap();
+    Place { data: dir.path().join("data"), _dir: dir }
+}
+
+#[tokio::test]
+async fn the_first_start_prints_a_call_that_unlocks_and_later_ones_no_secrets() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[]);
+    let key = server.told("API key").unwrap();
+    for part in [
+        "curl -sS -X POST http://",
+        "/locks/unlock_door \\",
+        &format!("-H 'Authorization: Bearer {key}' \\"),
+        "-H 'Content-Type: application/json' \\",
+        "Front Door",
+    ] {
+        assert!(server.greeting.contains(part), "{part} is not in\n{}", server.greeting);
+    }
+    let curl: String = server
+        .greeting
+        .lines()
+        .skip_while(|line| !line.starts_with("curl"))
+        .take(4)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let body = curl.split("-d '").nth(1).unwrap().split('\'').next().unwrap();
+    let answer = server.post(&key, "/locks/unlock_door", serde_json::from_str(body).unwrap()).await;
+    assert_eq!(answer.field("action_attempt")["result"], json!({"was_confirmed_by_device": true}));
+    assert!(server.told("personal access token").unwrap().starts_with("seam_at1"));
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+
+    let again = Server::start(&place.data, &[]);
+    assert_eq!(again.greeting.lines().count(), 1, "{}", again.greeting);
+    assert_eq!(again.devices(&key).await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_first_start_that_fails_keeps_the_secrets_for_the_next() {
+    let place = place();
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = place.data.display().to_string();
+    let ended = run(&["serve", "--data-dir", &folder, "--listen", &address], &[]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("cannot listen on") && ended.err.contains(&address), "{ended:?}");
+    assert!(Server::start(&place.data, &[]).told("API key").is_some());
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_folder_is_refused() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let folder = place.data.display().to_string();
+    for args in [vec!["serve", "--listen", "127.0.0.1:0"], vec!["init"]] {
+        let mut all = args;
+        all.extend(["--data-dir", &folder]);
+        let ended = run(&all, &[]);
+        assert_eq!(ended.code, 1);
+        assert!(ended.err.contains("another thumbturn is running on") && ended.err.contains(&folder), "{ended:?}");
+    }
+    let key = server.told("API key").unwrap();
+    assert_eq!(server.devices(&key).await.len(), 5, "the first one goes on");
+    let listed = run(&["keys", "list", "--data-dir", &folder], &[]);
+    assert_eq!(listed.code, 0, "the admin socket is still there: {listed:?}");
+}
+
+#[tokio::test]
+async fn keys_beside_a_running_server_work_and_end_at_once() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let folder = place.data.display().to_string();
+    let keys = |args: &[&str]| -> Value {
+        let mut all = vec!["keys"];
+        all.extend(args);
+        all.extend(["--data-dir", &folder, "--json"]);
+        let ended = run(&all, &[]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        serde_json::from_str(&ended.out).unwrap()
+    };
+    use std::os::unix::fs::PermissionsExt as _;
+    let socket = place.data.join("admin.sock");
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    for kind in ["api_key", "personal_access_token"] {
+        let new = keys(&["create", "--kind", kind, "--name", "x"]);
+        let token = new[0]["token"].as_str().unwrap();
+        let ask = || Ask::get("/workspaces/list").bearer(token);
+        assert_eq!(server.send(ask()).await.unwrap().status, 200);
+        keys(&["revoke", new[0]["short"].as_str().unwrap()]);
+        server.send(ask()).await.unwrap().assert_refused(401, "unauthorized");
+    }
+    let new = keys(&["create", "--kind", "publishable_key"]);
+    let ask = || {
+        let ask = Ask::post("/client_sessions/get_or_create")
+            .header("seam-publishable-key", new[0]["token"].as_str().unwrap());
+        ask.json(json!({"user_identifier_key": "u"}))
+    };
+    assert_eq!(server.send(ask()).await.unwrap().status, 200);
+    keys(&["revoke", new[0]["key_id"].as_str().unwrap()]);
+    server.send(ask()).await.unwrap().assert_refused(400, "workspace_not_found");
+    assert_eq!(keys(&["list"]).as_array().unwrap().len(), 6);
+    let ended = run(&["keys", "revoke", "nothing", "--data-dir", &folder], &[]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("there is no key `nothing`"), "{ended:?}");
+}
+
+async fn slow(server: &Server, key: &str, device: &Value, latency_ms: u64) {
+    let body = json!({"device_id": device, "latency_ms": latency_ms});
+    server.post(key, "/thumbturn/sandbox/locks/set", body).await.ok();
+}
+
+async fn commands(server: &Server, key: &str, device: &Value) -> u64 {
+    let body = json!({"device_id": device});
+    let lock = server.post(key, "/thumbturn/sandbox/locks/get", body).await.field("sandbox_lock");
+    lock["commands"].as_u64().unwrap()
+}
+
+fn unlock(key: &str, device: &Value) -> Ask {
+    let ask = Ask::post("/locks/unlock_door").bearer(key).header("prefer", "respond-async");
+    ask.json(json!({"device_id": device}))
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_ends_its_attempts_first() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[]);
+    let key = server.told("API key").unwrap();
+    let devices = server.devices(&key).await;
+    let mut ids = Vec::new();
+    for device in &devices {
+        slow(&server, &key, device, 500).await;
+        let attempt = server.send(unlock(&key, device)).await.unwrap().field("action_attempt");
+        assert_eq!(attempt["status"], "pending");
+        ids.push(attempt["action_attempt_id"].clone());
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+    assert!(!place.data.join("admin.sock").exists());
+    let server = Server::start(&place.data, &[]);
+    let attempts = server.attempts(&key).await;
+    assert_eq!(attempts.len(), ids.len());
+    for attempt in attempts {
+        assert!(ids.contains(&attempt["action_attempt_id"]));
+        assert_eq!(attempt["result"], json!({"was_confirmed_by_device": true}), "{attempt:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[]);
+    let key = server.told("API key").unwrap();
+    let device = server.devices(&key).await.remove(0);
+    slow(&server, &key, &device, 600_000).await;
+    server.send(unlock(&key, &device)).await.unwrap().field("action_attempt");
+    server.signal("INT");
+    eventually("the server stops", async || {
+        let ready = server.send(Ask::get("/health/ready")).await?;
+        (ready.status == 503).then_some(())
+    })
+    .await;
+    let told = Instant::now();
+    server.signal("INT");
+    assert_eq!(server.wait(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_loses_no_attempt_and_sends_nothing_again() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[]);
+    let key = server.told("API key").unwrap();
+    let devices = server.devices(&key).await;
+    for device in &devices {
+        slow(&server, &key, device, 40).await;
+    }
+    let (acknowledged, acknowledging) = mpsc::channel();
+    let callers = devices.iter().cycle().take(10).map(|device| {
+        let (server, key, sender) = (&server, &key, acknowledged.clone());
+        async move {
+            while let Some(answer) = server.send(unlock(key, device)).await {
+                if answer.status == 200 {
+                    let attempt = answer.field("action_attempt");
+                    if sender.send(attempt["action_attempt_id"].clone()).is_err() {
+                        return;
+                    }
+                } else {
+                    answer.assert_refused(503, "service_unavailable");
+                }
+            }
+        }
+    });
+    let killer = async {
+        let mut count = 0;
+        eventually("there is load", async || {
+            let ended = server.attempts(&key).await.iter().filter(|attempt| attempt["status"] != "pending").count();
+            (ended >= 40).then_some(())
+        })
+        .await;
+        server.signal("KILL");
+        count += 1;
+        count
+    };
+    let (_, killed) = tokio::join!(futures::future::join_all(callers), killer);
+    assert_eq!(killed, 1);
+    drop(acknowledged);
+    let acknowledged: Vec<Value> = acknowledging.iter().collect();
+    assert_eq!(server.wait(), None);
+    assert!(acknowledged.len() >= 40);
+
+    let server = Server::start(&place.data, &[]);
+    let attempts = eventually("every attempt ends", async || {
+        let attempts = server.attempts(&key).await;
+        attempts.iter().all(|attempt| attempt["status"] != "pending").then_some(attempts)
+    })
+    .await;
+    let known: std::collections::HashSet<String> =
+        attempts.iter().map(|attempt| attempt["action_attempt_id"].to_string()).collect();
+    let lost: Vec<&Value> = acknowledged.iter().filter(|id| !known.contains(&id.to_string())).collect();
+    assert!(lost.is_empty(), "{} of {} were lost", lost.len(), acknowledged.len());
+    for device in &devices {
+        assert_eq!(commands(&server, &key, device).await, 0, "a command was sent after the restart");
+    }
+    let unproven = attempts.iter().filter(|attempt| {
+        attempt["error"]["type"] == "outcome_unknown" || attempt["result"]["was_confirmed_by_device"] == false
+    });
+    assert!(unproven.count() > 0, "the kill met nothing unfinished");
+    let filter = json!({"since": "2000-01-01T00:00:00Z", "limit": 25_000, "event_types":
+        ["action_attempt.unlock_door.succeeded", "action_attempt.unlock_door.failed"]});
+    let events = server.post(&key, "/events/list", filter).await.field("events");
+    let mut named: Vec<String> =
+        events.as_array().unwrap().iter().map(|event| event["action_attempt_id"].to_string()).collect();
+    assert_eq!(named.len(), attempts.len(), "each ended attempt has exactly one event");
+    named.sort();
+    named.dedup();
+    assert_eq!(named.len(), attempts.len());
+    let device = &devices[0];
+    let fresh = server.post(&key, "/locks/unlock_door", json!({"device_id": device})).await.field("action_attempt");
+    assert_eq!(fresh["status"], "success");
+}
+
+#[tokio::test]
+async fn an_idempotency_key_survives_a_kill() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[]);
+    let key = server.told("API key").unwrap();
+    let device = server.devices(&key).await.remove(0);
+    let ask = || unlock(&key, &device).header("idempotency-key", "k");
+    let first = server.send(ask()).await.unwrap().field("action_attempt");
+    server.signal("KILL");
+    server.wait();
+    let server = Server::start(&place.data, &[]);
+    let again = server.send(ask()).await.unwrap().field("action_attempt");
+    assert_eq!(again["action_attempt_id"], first["action_attempt_id"]);
+    assert_eq!(commands(&server, &key, &device).await, 0);
+}
+
+#[tokio::test]
+async fn the_log_holds_no_secret_at_any_level() {
+    const PIN: &str = "864297531";
+    let place = place();
+    let mut server = Server::start(&place.data, &[("THUMBTURN_LOG", "trace")]);
+    let key = server.told("API key").unwrap();
+    let pat = server.told("personal access token").unwrap();
+    let device = server.devices(&key).await.remove(0);
+    let session = server.post(&key, "/client_sessions/create", json!({})).await.field("client_session");
+    let session = session["token"].as_str().unwrap();
+    let unknown = "seam_test12345_canarycanarycanary";
+    for token in [&*key, &*pat, session, unknown, "seam_at1x_canarycanarycanary", "canarycanarycanary"] {
+        server.send(Ask::get(format!("/devices/list?api_key={token}")).bearer(token)).await.unwrap();
+        let beside = Ask::post("/client_sessions/create").header("client-session-token", token);
+        server.send(beside.header("seam-publishable-key", token)).await.unwrap();
+    }
+    for code in [PIN, "1234"] {
+        let body = json!({"device_id": device, "action": "keypad", "code": code});
+        server.post(&key, "/thumbturn/sandbox/locks/act", body).await.ok();
+    }
+    let hub = json!({"provider": "mqtt", "config": {"url": "mqtt://127.0.0.1:1", "username": "u", "password": "canarycanarycanary"}});
+    server.post(&key, "/thumbturn/connected_accounts/create", hub).await;
+    server.post(&key, "/locks/unlock_door", json!({"device_id": device, "token": unknown})).await.ok();
+    server.signal("TERM");
+    server.wait();
+    let mut log = String::new();
+    std::fs::File::open(&server.log).unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("/locks/unlock_door"), "nothing was logged");
+    let secret = |token: &str| token.rsplit_once('_').unwrap().1.to_owned();
+    for canary in [secret(&key), secret(&pat), secret(session), "canarycanary".to_owned(), PIN.to_owned()] {
+        assert!(!log.contains(&canary), "{canary} is in the log");
+    }
+}

@@ -1,0 +1,272 @@
+//! Client sessions: how they are made, what they see, and what they never see.
+
+use http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::{TestApp, uuid};
+use crate::ask::Ask;
+
+fn shape(key: Value, accounts: usize, devices: usize) -> Value {
+    json!({
+        "client_session_id": "[id]",
+        "workspace_id": "[id]",
+        "token": "[seam_cst1]",
+        "user_identifier_key": key,
+        "connected_account_ids": vec!["[id]"; accounts],
+        "connect_webview_ids": [],
+        "user_identity_ids": [],
+        "device_count": devices,
+        "created_at": "[time]",
+        "expires_at": "[time]",
+    })
+}
+
+#[tokio::test]
+async fn create() {
+    let app = TestApp::start().await;
+    let made = app.post("/client_sessions/create", json!({})).await;
+    made.assert_body(200, &json!({"client_session": shape(Value::Null, 0, 0), "ok": true}));
+    let session = &made.body["client_session"];
+    let year: jiff::Timestamp = session["expires_at"].as_str().unwrap().parse().unwrap();
+    let days = year.duration_since(jiff::Timestamp::now()).as_secs() / 86_400;
+    assert!((364..=365).contains(&days), "{days}");
+
+    let body = json!({
+        "user_identifier_key": "u",
+        "connected_account_ids": [app.own.account, app.own.account],
+        "customer_key": "c",
+        "expires_at": "2100-01-01T01:00:00+01:00",
+    });
+    let made = app.post("/client_sessions/create", body.clone()).await;
+    let mut expected = shape(json!("u"), 1, 5);
+    expected["customer_key"] = json!("c");
+    made.assert_body(200, &json!({"client_session": expected, "ok": true}));
+    assert_eq!(made.body["client_session"]["expires_at"], "2100-01-01T00:00:00.000Z");
+
+    app.post("/client_sessions/create", body.clone()).await.assert_refused(400, "client_session_token_already_exists");
+    let put = Ask::new(Method::PUT, "/client_sessions/create").bearer(&app.own.api_key).json(body);
+    assert_eq!(app.send(put).await.body, made.body);
+}
+
+#[tokio::test]
+async fn create_refuses_what_is_not_there() {
+    let app = TestApp::start().await;
+    let nobody = Uuid::new_v4();
+    for path in ["/client_sessions/create", "/client_sessions/get_or_create"] {
+        for (body, status, kind) in [
+            (json!({"connected_account_ids": [app.own.account, nobody]}), 404, "connected_account_not_found"),
+            (json!({"connected_account_ids": [app.foreign.account]}), 404, "connected_account_not_found"),
+            (json!({"connect_webview_ids": [nobody]}), 404, "connect_webview_not_found"),
+            (json!({"user_identity_id": nobody}), 404, "user_identity_not_found"),
+            (json!({"user_identity_ids": [nobody]}), 404, "user_identity_not_found"),
+            (json!({"user_identity_ids": [nobody, nobody]}), 400, "invalid_input"),
+            (json!({"user_identifier_key": ""}), 400, "invalid_input"),
+            (json!({"connected_account_ids": "x"}), 400, "invalid_input"),
+            (json!({"expires_at": "never"}), 400, "invalid_input"),
+        ] {
+            app.post(path, body).await.assert_refused(status, kind);
+        }
+    }
+}
+
+#[tokio::test]
+async fn get_or_create() {
+    let app = TestApp::start().await;
+    let (annex, _) = app.another_account(2).await;
+    let get = async |body: Value| app.post("/client_sessions/get_or_create", body).await.field("client_session");
+    let first = get(json!({"user_identifier_key": "u", "connected_account_ids": [app.own.account]})).await;
+    assert_eq!(crate::ask::redacted(&first), shape(json!("u"), 1, 5));
+    assert_eq!(get(json!({"user_identifier_key": "u"})).await, first);
+    let more =
+        json!({"user_identifier_key": "u", "connected_account_ids": [annex], "expires_at": "2100-01-01T00:00:00Z"});
+    let more = get(more).await;
+    assert_eq!((&more["client_session_id"], &more["token"]), (&first["client_session_id"], &first["token"]));
+    assert_eq!(more["device_count"], 7);
+    assert_eq!(more["expires_at"], "2100-01-01T00:00:00.000Z");
+    // One that is over gives its key up.
+    let over = json!({"user_identifier_key": "u", "expires_at": "2001-01-01T00:00:00Z"});
+    get(over).await;
+    let token = more["token"].as_str().unwrap();
+    app.send(Ask::get("/devices/list").bearer(token)).await.assert_refused(401, "client_session_expired");
+    let fresh = get(json!({"user_identifier_key": "u"})).await;
+    assert_ne!(fresh["client_session_id"], first["client_session_id"]);
+    assert_eq!(fresh["connected_account_ids"], json!([]));
+    assert_ne!(get(json!({})).await["client_session_id"], get(json!({})).await["client_session_id"]);
+}
+
+#[tokio::test]
+async fn sessions_asked_for_at_the_same_time_are_one_and_lose_nothing() {
+    let app = TestApp::start().await;
+    let mut accounts = vec![app.own.account];
+    for _ in 0..4 {
+        accounts.push(app.another_account(1).await.0);
+    }
+    let calls = accounts.iter().map(|account| {
+        let body = json!({"user_identifier_key": "u", "connected_account_ids": [account]});
+        app.post("/client_sessions/get_or_create", body)
+    });
+    let mut ids: Vec<Uuid> = Vec::new();
+    for answer in futures::future::join_all(calls).await {
+        ids.push(uuid(&answer.field("client_session")["client_session_id"]));
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    let session = app.post("/client_sessions/get", json!({"user_identifier_key": "u"})).await.field("client_session");
+    assert_eq!(session["connected_account_ids"].as_array().unwrap().len(), 5, "{session:#}");
+    let puts = (0..8).map(|_| {
+        let body = json!({"user_identifier_key": "v"});
+        app.send(Ask::new(Method::PUT, "/client_sessions/create").bearer(&app.own.api_key).json(body))
+    });
+    let mut ids: Vec<Uuid> = Vec::new();
+    for answer in futures::future::join_all(puts).await {
+        ids.push(uuid(&answer.field("client_session")["client_session_id"]));
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+}
+
+#[tokio::test]
+async fn a_publishable_key_makes_empty_sessions_for_named_users() {
+    let app = TestApp::start().await;
+    let ask = |path: &str| Ask::post(path).header("seam-publishable-key", &app.own.publishable_key);
+    let by_body = ask("/client_sessions/get_or_create").json(json!({"user_identifier_key": "u"}));
+    let made = app.send(by_body).await;
+    made.assert_body(200, &json!({"client_session": shape(json!("u"), 0, 0), "ok": true}));
+    assert_eq!(made.body["client_session"]["workspace_id"], app.own.workspace.to_string());
+    for name in ["seam-user-identifier-key", "user-identifier-key"] {
+        for (key, is_first) in [("u", true), ("ü", false)] {
+            let answer = app.send(ask("/client_sessions/get_or_create").header(name, key)).await;
+            let session = answer.field("client_session");
+            assert_eq!(session["user_identifier_key"], key);
+            assert_eq!(session["token"] == made.body["client_session"]["token"], is_first);
+        }
+    }
+    let created = ask("/client_sessions/create").json(json!({"user_identifier_key": "w"}));
+    assert_eq!(app.send(created).await.status, 200);
+    for (path, status) in [("/client_sessions/create", 401), ("/client_sessions/get_or_create", 400)] {
+        for body in [json!({}), json!({"connected_account_ids": []})] {
+            let kind = "publishable_key_requires_user_identifier_key";
+            app.send(ask(path).json(body)).await.assert_refused(status, kind);
+        }
+        for body in [
+            json!({"user_identifier_key": "x", "connected_account_ids": [app.own.account]}),
+            json!({"user_identifier_key": "x", "connected_account_ids": []}),
+            json!({"user_identifier_key": "x", "connect_webview_ids": [Uuid::new_v4()]}),
+            json!({"user_identifier_key": "x", "user_identity_id": Uuid::new_v4()}),
+        ] {
+            let kind = "publishable_keys_must_create_empty_client_sessions";
+            app.send(ask(path).json(body)).await.assert_refused(403, kind);
+        }
+    }
+    let header_on_create = ask("/client_sessions/create").header("user-identifier-key", "u");
+    app.send(header_on_create).await.assert_refused(401, "publishable_key_requires_user_identifier_key");
+}
+
+#[tokio::test]
+async fn get() {
+    let app = TestApp::start().await;
+    let body = json!({"user_identifier_key": "u", "connected_account_ids": [app.own.account]});
+    let made = app.post("/client_sessions/create", body).await.field("client_session");
+    let id = &made["client_session_id"];
+    for body in [
+        json!({"client_session_id": id}),
+        json!({"user_identifier_key": "u"}),
+        json!({"client_session_id": id, "user_identifier_key": "u"}),
+    ] {
+        assert_eq!(app.post("/client_sessions/get", body).await.field("client_session"), made);
+    }
+    for body in [
+        json!({"client_session_id": Uuid::new_v4()}),
+        json!({"user_identifier_key": "nobody"}),
+        json!({"client_session_id": id, "user_identifier_key": "nobody"}),
+    ] {
+        app.post("/client_sessions/get", body).await.assert_refused(404, "client_session_not_found");
+    }
+    app.post("/client_sessions/get", json!({})).await.assert_refused(400, "invalid_input");
+
+    let own = |body: Value| {
+        Ask::post("/client_sessions/get").header("client-session-token", made["token"].as_str().unwrap()).json(body)
+    };
+    for body in [json!({}), json!({"client_session_id": id}), json!({"user_identifier_key": "u"})] {
+        assert_eq!(app.send(own(body)).await.field("client_session"), made);
+    }
+    let both = json!({"client_session_id": id, "user_identifier_key": "u"});
+    app.send(own(both)).await.assert_refused(400, "invalid_options");
+    let other = app.post("/client_sessions/create", json!({})).await.field("client_session");
+    let other = json!({"client_session_id": other["client_session_id"]});
+    app.send(own(other)).await.assert_refused(404, "client_session_not_found");
+}
+
+#[tokio::test]
+async fn a_session_sees_its_grant_and_nothing_else() {
+    let app = TestApp::start().await;
+    let (annex, devices) = app.another_account(2).await;
+    let token = app.session(&[annex]).await;
+    let as_session = |path: &str, body: Value| app.send(Ask::post(path).bearer(&token).json(body));
+    for path in ["/devices/list", "/locks/list"] {
+        let found = as_session(path, json!({})).await.field("devices");
+        let found: Vec<Uuid> = found.as_array().unwrap().iter().map(|device| uuid(&device["device_id"])).collect();
+        assert_eq!(found, devices, "{path}");
+        for filter in [
+            json!({"connected_account_id": app.own.account}),
+            json!({"device_ids": [app.own.devices[0]]}),
+            json!({"search": "Front Door", "connected_account_ids": [app.own.account]}),
+            json!({"user_identifier_key": "nobody"}),
+        ] {
+            assert_eq!(as_session(path, filter).await.field("devices"), json!([]));
+        }
+    }
+    let accounts = as_session("/connected_accounts/list", json!({})).await.field("connected_accounts");
+    assert_eq!(accounts.as_array().unwrap().len(), 1);
+    assert_eq!(accounts[0]["connected_account_id"], annex.to_string());
+    let elsewhere = json!({"connected_account_id": app.own.account});
+    as_session("/connected_accounts/get", elsewhere).await.assert_refused(404, "connected_account_not_found");
+
+    for id in [app.own.devices[0], app.foreign.devices[0], Uuid::new_v4()] {
+        let (status, kind) = if id == app.own.devices[0] { (401, "unauthorized") } else { (404, "device_not_found") };
+        for path in ["/devices/get", "/locks/get", "/locks/unlock_door", "/locks/lock_door", "/devices/update"] {
+            as_session(path, json!({"device_id": id})).await.assert_refused(status, kind);
+        }
+    }
+    let granted = json!({"device_id": devices[0]});
+    let attempt = as_session("/locks/unlock_door", granted.clone()).await.field("action_attempt");
+    assert_eq!(attempt["status"], "success");
+    let id = json!({"action_attempt_id": attempt["action_attempt_id"]});
+    assert_eq!(as_session("/action_attempts/get", id).await.field("action_attempt"), attempt);
+    as_session("/devices/update", json!({"device_id": devices[0], "name": "Mine"})).await.ok();
+
+    let others = app.unlock(0).await;
+    let id = json!({"action_attempt_id": others["action_attempt_id"]});
+    as_session("/action_attempts/get", id).await.assert_refused(404, "action_attempt_not_found");
+    as_session("/action_attempts/list", json!({})).await.assert_refused(401, "unauthorized");
+
+    let events = as_session("/events/list", json!({"since": "2000-01-01T00:00:00Z"})).await.field("events");
+    let events = events.as_array().unwrap();
+    assert!(events.iter().any(|event| event["event_type"] == "lock.unlocked"));
+    assert!(events.iter().all(|event| event["connected_account_id"] == annex.to_string()), "{events:#?}");
+    let theirs = json!({"device_id": app.own.devices[0]});
+    as_session("/events/get", theirs).await.assert_refused(404, "event_not_found");
+    assert_eq!(app.physical(0).await["commands"], 1);
+}
+
+#[tokio::test]
+async fn a_session_loses_what_is_deleted_and_gains_what_is_granted_at_once() {
+    let app = TestApp::start().await;
+    let (annex, _) = app.another_account(2).await;
+    let body = json!({"user_identifier_key": "u", "connected_account_ids": [annex]});
+    let made = app.post("/client_sessions/get_or_create", body).await.field("client_session");
+    let token = made["token"].as_str().unwrap();
+    let count = async || {
+        let devices = app.send(Ask::get("/devices/list").bearer(token)).await.field("devices");
+        devices.as_array().unwrap().len()
+    };
+    assert_eq!(count().await, 2);
+    let more = json!({"user_identifier_key": "u", "connected_account_ids": [app.own.account]});
+    app.ok("/client_sessions/get_or_create", more).await;
+    assert_eq!(count().await, 7);
+    app.ok("/connected_accounts/delete", json!({"connected_account_id": annex})).await;
+    assert_eq!(count().await, 5);
+    let session = app.post("/client_sessions/get", json!({"user_identifier_key": "u"})).await.field("client_session");
+    assert_eq!(session["connected_account_ids"], json!([app.own.account]));
+}

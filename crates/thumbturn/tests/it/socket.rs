@@ -1,0 +1,158 @@
+//! The wire itself: real connections to a real port.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use thumbturn::connections;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{PATIENCE, TestApp};
+
+struct Served {
+    app: TestApp,
+    address: SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+async fn served() -> Served {
+    let app = TestApp::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(connections::serve(listener, app.router(), stop.clone()));
+    Served { app, address, stop, serving }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    fn head(&self, line: &str, more: &str) -> String {
+        format!("{line} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{more}\r\n", self.app.own.api_key)
+    }
+}
+
+/// Everything that comes until the other side closes, or until a whole answer with `content-length` is there.
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let reading = async {
+        let mut buffer = [0; 4096];
+        loop {
+            let count = stream.read(&mut buffer).await.unwrap_or(0);
+            text.extend_from_slice(&buffer[..count]);
+            if count == 0 || is_whole(&text) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.expect("no answer");
+    String::from_utf8(text).unwrap()
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    length.is_some_and(|length: usize| body.len() >= length)
+}
+
+fn body(answer: &str) -> Value {
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[tokio::test]
+async fn calls_share_a_connection() {
+    let served = served().await;
+    let mut stream = served.connect().await;
+    for locked in [false, true] {
+        let path = if locked { "/locks/lock_door" } else { "/locks/unlock_door" };
+        let json = served.app.own.device().to_string();
+        let more = format!("content-type: application/json\r\ncontent-length: {}\r\n", json.len());
+        stream.write_all((served.head(&format!("POST {path}"), &more) + &json).as_bytes()).await.unwrap();
+        let answer = answer(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.to_lowercase().contains("content-type: application/json; charset=utf-8\r\n"));
+        assert_eq!(body(&answer)["action_attempt"]["status"], "success");
+    }
+    let head = served.head("HEAD /devices/list", "");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut buffer = [0; 4096];
+    let count = tokio::time::timeout(PATIENCE, stream.read(&mut buffer)).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&buffer[..count]);
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_body_may_come_in_chunks() {
+    let served = served().await;
+    let mut stream = served.connect().await;
+    let head = served.head("POST /devices/get", "content-type: application/json\r\ntransfer-encoding: chunked\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for part in [r#"{"device_"#.to_owned(), format!(r#"id": "{}"}}"#, served.app.own.devices[0]), String::new()] {
+        stream.write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes()).await.unwrap();
+    }
+    let answer = answer(&mut stream).await;
+    assert_eq!(body(&answer)["device"]["display_name"], "Front Door");
+}
+
+/// A client that first sends everything and then reads, as most do, must find the refusal and not a broken connection.
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    const SIZE: usize = 6 * 1024 * 1024;
+    let served = served().await;
+    for (line, chunked, key, status, kind) in [
+        ("POST /devices/list", false, true, 413, "payload_too_large"),
+        ("POST /devices/list", true, true, 413, "payload_too_large"),
+        ("POST /devices/list", false, false, 401, "unauthorized"),
+        ("POST /nowhere", false, true, 404, "not_found"),
+        ("DELETE /devices/list", false, true, 405, "method_not_allowed"),
+    ] {
+        let mut stream = served.connect().await;
+        let length = if chunked { "transfer-encoding: chunked".to_owned() } else { format!("content-length: {SIZE}") };
+        let more = format!("content-type: application/json\r\n{length}\r\n");
+        let head = served.head(line, &more);
+        let head = if key { head } else { head.replace("authorization", "x-nothing") };
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let piece = "x".repeat(64 * 1024);
+        let mut sent = 0;
+        while sent < SIZE {
+            let text = if chunked { format!("{:x}\r\n{piece}\r\n", piece.len()) } else { piece.clone() };
+            stream.write_all(text.as_bytes()).await.unwrap_or_else(|error| panic!("{line} after {sent}: {error}"));
+            sent += piece.len();
+        }
+        if chunked {
+            stream.write_all(b"0\r\n\r\n").await.unwrap();
+        }
+        let answer = answer(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        assert_eq!(body(&answer)["error"]["type"], kind);
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_server_ends_what_it_answers_and_closes_what_is_idle() {
+    let served = served().await;
+    served.app.set(0, json!({"latency_ms": 300})).await;
+    let mut idle = served.connect().await;
+    let mut busy = served.connect().await;
+    let json = served.app.own.device().to_string();
+    let more = format!("content-type: application/json\r\ncontent-length: {}\r\n", json.len());
+    busy.write_all((served.head("POST /locks/unlock_door", &more) + &json).as_bytes()).await.unwrap();
+    crate::app::eventually("the command is there", async || {
+        (served.app.physical(0).await["commands"] == 1).then_some(())
+    })
+    .await;
+    served.stop.cancel();
+    let answer = answer(&mut busy).await;
+    assert_eq!(body(&answer)["action_attempt"]["status"], "success");
+    let mut rest = Vec::new();
+    tokio::time::timeout(PATIENCE, idle.read_to_end(&mut rest)).await.expect("an idle connection stays open").ok();
+    tokio::time::timeout(Duration::from_secs(10), served.serving).await.expect("still serving").unwrap().unwrap();
+    assert!(TcpStream::connect(served.address).await.is_err());
+}

@@ -1,0 +1,209 @@
+//! The built server in a temporary folder, and just enough of an HTTP client.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use thumbturn_locksim::Broker;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server process. It is killed when it is dropped.
+pub(crate) struct Server {
+    folder: TempDir,
+    settings: Vec<(String, String)>,
+    child: Option<Child>,
+    address: String,
+    api_key: String,
+}
+
+impl Server {
+    /// A new installation, served.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut server =
+            Self { folder, settings, child: None, address: String::new(), api_key: String::new() };
+        let made = server.command("init").arg("--json").output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+        server.api_key = made["api_key"].as_str().unwrap().to_owned();
+        server.serve().await;
+        server
+    }
+
+    fn command(&self, word: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_thumbturn"));
+        command.arg(word).arg("--data-dir").arg(self.folder.path()).env_remove("THUMBTURN_BIN");
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts the process and waits until it says that it listens.
+    pub(crate) async fn serve(&mut self) {
+        let mut child = self.command("serve");
+        let mut child =
+            child.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let out = tokio::process::ChildStdout::from_std(child.stdout.take().unwrap()).unwrap();
+        self.child = Some(child);
+        let mut lines = BufReader::new(out).lines();
+        let listening = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some((_, address)) = line.split_once("listening on http://") {
+                    return address.trim().to_owned();
+                }
+            }
+            panic!("the server ended before it listened");
+        };
+        self.address = tokio::time::timeout(PATIENCE, listening).await.unwrap();
+    }
+
+    /// Ends the process without warning.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Calls the API. A connection that breaks off is an error.
+    pub(crate) async fn try_call(&self, path: &str, body: Value) -> Result<(u16, Value), hyper::Error> {
+        call(&self.address, &self.api_key, path, body).await
+    }
+
+    /// Calls the API.
+    pub(crate) async fn call(&self, path: &str, body: Value) -> (u16, Value) {
+        self.try_call(path, body).await.unwrap()
+    }
+
+    /// What another task needs for calls of its own.
+    pub(crate) fn address_and_key(&self) -> (String, String) {
+        (self.address.clone(), self.api_key.clone())
+    }
+
+    /// Connects a broker; the account's id.
+    pub(crate) async fn connect(&self, broker: &Broker) -> String {
+        let mut config = json!({"url": broker.url()});
+        if let Some((username, password)) = &broker.credentials {
+            config["username"] = json!(username);
+            config["password"] = json!(password);
+        }
+        if let Some(ca) = &broker.ca_pem {
+            config["ca_pem"] = json!(ca);
+        }
+        let body = json!({"provider": "mqtt", "config": config});
+        let (status, answer) = self.call("/thumbturn/connected_accounts/create", body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["connected_account"]["connected_account_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The device of that name, once `ready` holds for it.
+    pub(crate) async fn device(&self, name: &str, ready: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        let mut last = Value::Null;
+        while Instant::now() < until {
+            let (_, answer) = self.call("/devices/list", json!({"limit": 5000})).await;
+            let devices = answer["devices"].as_array().cloned().unwrap_or_default();
+            if let Some(found) = devices.into_iter().find(|device| device["properties"]["appearance"]["name"] == name) {
+                if ready(&found) {
+                    return found;
+                }
+                last = found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the device {name} did not become as expected: {last}");
+    }
+
+    /// The id of the device of that name, once its position is known.
+    pub(crate) async fn lock(&self, name: &str) -> String {
+        let device = self.device(name, |device| device["properties"]["locked"].is_boolean()).await;
+        device["device_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Locks or unlocks, waiting for the end.
+    pub(crate) async fn act(&self, path: &str, device: &str) -> Value {
+        let (status, answer) = self.call(path, json!({"device_id": device, "sync": true})).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["action_attempt"].clone()
+    }
+
+    /// The attempt, once it has ended.
+    pub(crate) async fn ended(&self, attempt: &str) -> Value {
+        let until = Instant::now() + PATIENCE + PATIENCE;
+        loop {
+            let (_, answer) = self.call("/action_attempts/get", json!({"action_attempt_id": attempt})).await;
+            if answer["action_attempt"]["status"] != "pending" {
+                return answer["action_attempt"].clone();
+            }
+            assert!(Instant::now() < until, "the attempt is pending for ever");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until an attempt on the device has been accepted.
+    pub(crate) async fn accepted(&self, device: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (_, answer) = self.call("/action_attempts/list", json!({"device_id": device})).await;
+            if answer["action_attempts"].as_array().is_some_and(|attempts| !attempts.is_empty()) {
+                return;
+            }
+            assert!(Instant::now() < until, "no attempt was accepted");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Every event of a device, oldest first.
+    pub(crate) async fn events(&self, device: &str) -> Vec<Value> {
+        let body = json!({"since": "2020-01-01T00:00:00Z", "device_id": device, "limit": 10_000});
+        let (_, answer) = self.call("/events/list", body).await;
+        answer["events"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The event that `matches`, once there is one.
+    pub(crate) async fn event(&self, device: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let events = self.events(device).await;
+            if let Some(found) = events.iter().find(|event| matches(event)) {
+                return found.clone();
+            }
+            assert!(Instant::now() < until, "no such event among {events:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// One call on a connection of its own.
+pub(crate) async fn call(address: &str, key: &str, path: &str, body: Value) -> Result<(u16, Value), hyper::Error> {
+    let stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        Err(_) => return Ok((0, Value::Null)),
+    };
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::post(path)
+        .header("host", address)
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .unwrap();
+    let answer = sender.send_request(request).await?;
+    let status = answer.status().as_u16();
+    let bytes = answer.into_body().collect().await?.to_bytes();
+    Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+}

@@ -1,0 +1,136 @@
+//! `was_confirmed_by_device: true` is never said without the lock's own word, and nothing moves late.
+
+use serde_json::{Value, json};
+use thumbturn_locksim::{Bolt, Fault, Mosquitto, Order, Sim, SimConfig, Told};
+
+use crate::server::Server;
+
+const UNLOCK: &str = "/locks/unlock_door";
+
+struct House {
+    _broker: Mosquitto,
+    sim: Sim,
+    server: Server,
+    device: String,
+}
+
+/// One Zigbee lock, locked, with a deadline that a test can wait for.
+async fn house() -> House {
+    let broker = Mosquitto::start().await.unwrap();
+    let sim = Sim::start(broker.broker(), SimConfig::zigbee2mqtt(1)).await.unwrap();
+    let server = Server::start(&[("THUMBTURN_ACTIONS__DEADLINE_MS", "4000")]).await;
+    server.connect(broker.broker()).await;
+    let device = server.lock("lock-001").await;
+    House { _broker: broker, sim, server, device }
+}
+
+async fn unlock(house: &House) -> Value {
+    let attempt = house.server.act(UNLOCK, &house.device).await;
+    house.server.ended(attempt["action_attempt_id"].as_str().unwrap()).await
+}
+
+fn error_of(attempt: &Value) -> &str {
+    attempt["error"]["type"].as_str().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_without_movement_is_no_success() {
+    let house = house().await;
+    house.sim.lock("lock-001").set_fault(Fault::AckWithoutMove);
+    let attempt = unlock(&house).await;
+    assert_eq!(attempt["status"], "error", "{attempt}");
+    assert!(["outcome_unknown", "no_movement"].contains(&error_of(&attempt)), "{attempt}");
+    assert_eq!(house.sim.lock("lock-001").commands().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_no_success() {
+    let house = house().await;
+    house.sim.lock("lock-001").set_fault(Fault::Refuse);
+    let attempt = unlock(&house).await;
+    assert_eq!(attempt["status"], "error", "{attempt}");
+    assert_eq!(house.sim.lock("lock-001").moves(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jam_is_told_as_a_jam_and_the_position_is_left_out() {
+    let house = house().await;
+    house.sim.lock("lock-001").fault_next([Fault::JamOnUnlock]);
+    let attempt = unlock(&house).await;
+    assert_eq!(error_of(&attempt), "lock_jammed", "{attempt}");
+    let device = house.server.device("lock-001", |device| !device["warnings"].as_array().unwrap().is_empty()).await;
+    assert!(device["properties"].get("locked").is_none(), "{device}");
+    let attempt = unlock(&house).await;
+    assert_eq!(attempt["result"], json!({"was_confirmed_by_device": true}), "{attempt}");
+    let device = house.server.device("lock-001", |device| device["properties"]["locked"] == false).await;
+    assert_eq!(device["warnings"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_report_is_made_good_by_one_read() {
+    let house = house().await;
+    house.sim.lock("lock-001").set_fault(Fault::Mute);
+    let attempt = unlock(&house).await;
+    assert_eq!(attempt["result"], json!({"was_confirmed_by_device": true}), "{attempt}");
+    assert_eq!(house.sim.lock("lock-001").bolt(), Bolt::Unlocked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hand_turn_that_is_reported_as_manual_confirms_nothing() {
+    let house = house().await;
+    let lock = house.sim.lock("lock-001");
+    lock.set_fault(Fault::AckWithoutMove);
+    let (address, key) = house.server.address_and_key();
+    let body = json!({"device_id": house.device, "sync": true});
+    let call = tokio::spawn(async move { crate::server::call(&address, &key, UNLOCK, body).await.unwrap() });
+    lock.wait_for_commands(1, crate::server::PATIENCE).await.unwrap();
+    house.sim.turn_by_hand("lock-001", Order::Unlock, Told::Manual);
+    let (_, answer) = call.await.unwrap();
+    let id = answer["action_attempt"]["action_attempt_id"].as_str().unwrap();
+    let attempt = house.server.ended(id).await;
+    assert_ne!(attempt["result"]["was_confirmed_by_device"], true, "{attempt}");
+    let event = house.server.event(&house.device, |event| event["event_type"] == "lock.unlocked").await;
+    assert_eq!(event["method"], "manual");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_hub_ends_the_attempt_at_once_and_nothing_moves_when_it_returns() {
+    let house = house().await;
+    house.sim.die().await;
+    house.server.device("lock-001", |device| device["properties"]["online"] == false).await;
+    let started = std::time::Instant::now();
+    let attempt = house.server.act(UNLOCK, &house.device).await;
+    assert!(["hub_disconnected", "device_disconnected"].contains(&error_of(&attempt)), "{attempt}");
+    assert!(started.elapsed().as_secs() < 2);
+    house.sim.revive().await.unwrap();
+    house.server.lock("lock-001").await;
+    let lock = house.sim.lock("lock-001");
+    assert_eq!((lock.moves(), lock.commands().len()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_broker_ends_the_attempt_at_once_and_nothing_moves_when_it_returns() {
+    let mut house = house().await;
+    house._broker.kill().unwrap();
+    house.server.device("lock-001", |device| device["properties"]["online"] == false).await;
+    let attempt = house.server.act(UNLOCK, &house.device).await;
+    assert_eq!(error_of(&attempt), "hub_disconnected", "{attempt}");
+    house._broker.restart().await.unwrap();
+    house.server.lock("lock-001").await;
+    let lock = house.sim.lock("lock-001");
+    assert_eq!((lock.moves(), lock.commands().len()), (0, 0));
+    assert_eq!(unlock(&house).await["result"], json!({"was_confirmed_by_device": true}));
+    assert_eq!(lock.moves(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_repeats_a_command_by_itself_makes_no_second_attempt() {
+    let house = house().await;
+    let lock = house.sim.lock("lock-001");
+    lock.set_fault(Fault::LostAnswer { resend_after: std::time::Duration::from_millis(300) });
+    let attempt = unlock(&house).await;
+    lock.wait_for_commands(2, crate::server::PATIENCE).await.unwrap();
+    assert!(lock.commands().iter().skip(1).all(|command| command.repeat), "we sent it twice");
+    assert_eq!((lock.bolt(), lock.moves()), (Bolt::Unlocked, 1));
+    assert_eq!(attempt["status"], "success", "{attempt}");
+}
