@@ -1,0 +1,103 @@
+// Starts a Thumbturn server of its own for one test file: a fresh folder, a free port, and no
+// settings from outside. Ready means that the server printed its address; nothing here sleeps.
+
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+
+const START_LIMIT_MS = 20_000
+const STOP_LIMIT_MS = 40_000
+const READY = /listening on (http:\/\/127\.0\.0\.1:\d+)/
+
+const binary = resolve(
+  process.env.THUMBTURN_BIN ?? new URL('../../target/debug/thumbturn', import.meta.url).pathname,
+)
+
+// The SDKs and the server read variables; a developer's own must not reach either.
+for (const name of Object.keys(process.env)) {
+  if (/^(SEAM|THUMBTURN)_/.test(name)) delete process.env[name]
+}
+
+/**
+ * A running server: `endpoint`, the secrets of `thumbturn init` (`workspace_id`, `api_key`,
+ * `personal_access_token`, `publishable_key`, `devices`), `set(device_id, script)` for a virtual
+ * lock, and `stop()`.
+ */
+export const startServer = async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'thumbturn-e2e-'))
+  try {
+    return await start(folder)
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+const start = async (folder) => {
+  const dataDir = join(folder, 'data')
+  const { stdout } = await promisify(execFile)(binary, ['init', '--data-dir', dataDir, '--json'])
+  const installation = JSON.parse(stdout)
+
+  const child = spawn(binary, ['serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const endpoint = await address(child).catch((error) => {
+    child.kill('SIGKILL')
+    throw error
+  })
+
+  const set = async (deviceId, script) => {
+    const response = await fetch(`${endpoint}/thumbturn/sandbox/locks/set`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${installation.api_key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ device_id: deviceId, ...script }),
+    })
+    if (!response.ok) throw new Error(`sandbox/locks/set: ${response.status} ${await response.text()}`)
+  }
+
+  const stop = async () => {
+    await end(child)
+    await rm(folder, { recursive: true, force: true })
+  }
+
+  return { ...installation, endpoint, set, stop }
+}
+
+/** The address in the first line that has one, or an error that shows what was said instead. */
+const address = async (child) =>
+  await new Promise((resolve, reject) => {
+    const said = []
+    const fail = (reason) => reject(new Error(`the server ${reason}:\n${said.join('\n')}`))
+    const timer = setTimeout(() => fail(`was not ready after ${START_LIMIT_MS} ms`), START_LIMIT_MS)
+    const hear = (line) => {
+      if (said.length < 200) said.push(line)
+      const found = READY.exec(line)
+      if (found == null) return
+      clearTimeout(timer)
+      resolve(found[1])
+    }
+    // Both pipes are read to the end, so that a talkative server never blocks.
+    createInterface({ input: child.stdout }).on('line', hear)
+    createInterface({ input: child.stderr }).on('line', (line) => said.length < 200 && said.push(line))
+    child.on('error', (error) => fail(`did not start (${error.message})`))
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer)
+      fail(`ended with ${code ?? signal}`)
+    })
+  })
+
+/** SIGTERM; a server that does not leave by itself, or not with 0, fails the test file. */
+const end = async (child) => {
+  if (child.exitCode == null && child.signalCode == null) {
+    const ended = once(child, 'exit')
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS)
+    child.kill('SIGTERM')
+    await ended
+    clearTimeout(timer)
+  }
+  if (child.exitCode !== 0) throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}`)
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask e2e`: official clients against the built server. Every suite starts servers of
+//! its own on free ports with folders of their own.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use crate::install;
+use crate::run::{Error, Result, Root, must_succeed, watch};
+use crate::tally::Tally;
+
+/// The clients we test with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// The npm packages `seam` and `@seamapi/http`
+    Js,
+    /// The PyPI package `seam`
+    Python,
+    /// The documented calls with cURL
+    Curl,
+}
+
+/// Builds the server and runs one suite or all of them.
+pub(crate) fn all(root: &Root, only: Option<Suite>, install: bool) -> Result<Tally> {
+    install::programs(root, install)?;
+    let binary = binary(root)?;
+    let suites =
+        [Suite::Curl, Suite::Js, Suite::Python].into_iter().filter(|suite| only.is_none_or(|only| only == *suite));
+    let mut tally = Tally::default();
+    for suite in suites {
+        tally += match suite {
+            Suite::Js => javascript(root, &binary, install)?,
+            Suite::Python => python(root, &binary, install)?,
+            Suite::Curl => curl(root, &binary)?,
+        };
+    }
+    Ok(tally)
+}
+
+/// `THUMBTURN_BIN`, or a fresh development build.
+fn binary(root: &Root) -> Result<PathBuf> {
+    if let Some(path) = env::var_os("THUMBTURN_BIN") {
+        let path = PathBuf::from(path);
+        return path.canonicalize().map_err(Error::file(&path));
+    }
+    must_succeed(root.cargo().args(["build", "--locked", "--package", "thumbturn"]))?;
+    Ok(root.target().join("debug/thumbturn"))
+}
+
+fn javascript(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
+    install::node_packages(root, install)?;
+    let mut tally = Tally::default();
+    let mut command = root.command("node");
+    command.args(["--test", "--test-reporter=spec"]).args(test_files(root)?).env("THUMBTURN_BIN", binary);
+    let succeeded = watch(&mut command, |line| tally.read_node(line))?;
+    let mut total = tally.of_run(succeeded);
+
+    let mut tally = Tally::default();
+    let mut command = root.command("node");
+    command.arg("e2e/js/openapi_paths.mjs").env("THUMBTURN_BIN", binary);
+    let succeeded = watch(&mut command, |line| tally.read_closing(line))?;
+    total += tally.of_run(succeeded);
+    Ok(total)
+}
+
+/// Named one by one, because Node 18 takes no patterns.
+fn test_files(root: &Root) -> Result<Vec<String>> {
+    let folder = root.join("e2e/js");
+    let entries = fs::read_dir(&folder).map_err(Error::file(&folder))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut files: Vec<_> =
+        names.filter(|name| name.ends_with(".test.mjs")).map(|name| format!("e2e/js/{name}")).collect();
+    files.sort();
+    Ok(files)
+}
+
+fn python(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
+    let python = install::python(root, install)?;
+    let mut tally = Tally::default();
+    let mut command = root.command(python);
+    command.arg("e2e/python/run.py").env("THUMBTURN_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
+    let succeeded = watch(&mut command, |line| tally.read_closing(line))?;
+    Ok(tally.of_run(succeeded))
+}
+
+fn curl(root: &Root, binary: &Path) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut command = root.command("bash");
+    command.arg("e2e/curl/run.sh").env("THUMBTURN_BIN", binary);
+    let succeeded = watch(&mut command, |line| tally.read_closing(line))?;
+    Ok(tally.of_run(succeeded))
+}

@@ -1,0 +1,142 @@
+//! Installing what the tests need: Debian packages, Node packages, a Python environment.
+//! Each step looks first and does nothing when the thing is already there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::run::{Error, Result, Root, is_installed, must_succeed, output_of, succeeds};
+
+/// The oldest Node that runs the pinned SDKs (Debian 12 has it).
+const OLDEST_NODE: u32 = 18;
+
+/// Programs the tests start, and the Debian packages that hold them.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("mosquitto", "mosquitto"),
+    ("mosquitto_passwd", "mosquitto"),
+    ("curl", "curl"),
+    ("jq", "jq"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3"),
+];
+
+/// Makes sure that every program is there; with `install` false it only says what is missing.
+pub(crate) fn programs(root: &Root, install: bool) -> Result<()> {
+    let missing = missing_packages(root);
+    if !missing.is_empty() {
+        install_packages(root, &missing, install)?;
+    }
+    check_node(root)
+}
+
+fn missing_packages(root: &Root) -> Vec<&'static str> {
+    let absent = PROGRAMS.iter().filter(|(program, _)| !is_installed(program));
+    let mut packages: Vec<_> = absent.map(|(_, package)| *package).collect();
+    if !succeeds(root.command("python3").args(["-c", "import venv, ensurepip"])) {
+        packages.push("python3-venv");
+    }
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+/// `apt-get`, as root or through a `sudo` that asks no question.
+fn install_packages(root: &Root, packages: &[&str], install: bool) -> Result<()> {
+    let by_hand = format!("sudo apt-get install {}", packages.join(" "));
+    let missing = format!("the tests need programs that are not installed. Run:\n\n    {by_hand}\n");
+    if !install || !is_installed("apt-get") {
+        return Err(Error::Message(missing));
+    }
+    let sudo: &[&str] = if output_of(root.command("id").arg("-u"))?.trim() == "0" {
+        &[]
+    } else if succeeds(root.command("sudo").args(["-n", "true"])) {
+        &["sudo", "-n"]
+    } else {
+        return Err(Error::Message(missing));
+    };
+    let apt = |arguments: &[&str]| {
+        let quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"];
+        let words: Vec<_> = sudo.iter().chain(&quiet).chain(arguments).collect();
+        must_succeed(root.command(words[0]).args(&words[1..]))
+    };
+    apt(&["update"])?;
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(packages);
+    apt(&arguments)
+}
+
+fn check_node(root: &Root) -> Result<()> {
+    let version = output_of(root.command("node").arg("--version"))?;
+    let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| major >= OLDEST_NODE) {
+        return Ok(());
+    }
+    Err(Error::Message(format!("Node {OLDEST_NODE} or newer is needed, found {}", version.trim())))
+}
+
+/// The Node packages of `e2e/js`, exactly as its lock file says.
+pub(crate) fn node_packages(root: &Root, install: bool) -> Result<()> {
+    let folder = root.join("e2e/js");
+    let state = State { wanted: folder.join("package-lock.json"), stamp: folder.join("node_modules/.thumbturn-lock") };
+    if state.is_current()? {
+        return Ok(());
+    }
+    if !install {
+        return Err(Error::Message("e2e/js: the Node packages are missing, run `npm ci` there".to_owned()));
+    }
+    must_succeed(root.command("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+    state.remember()
+}
+
+/// The Python of the end-to-end suites, with the packages of `e2e/python/requirements.txt`.
+pub(crate) fn python(root: &Root, install: bool) -> Result<PathBuf> {
+    let folder = root.target().join("e2e-venv");
+    let python = folder.join("bin/python");
+    let wanted = root.join("e2e/python/requirements.txt");
+    let state = State { wanted: wanted.clone(), stamp: folder.join("thumbturn-requirements.txt") };
+    if state.is_current()? && python.is_file() {
+        return Ok(python);
+    }
+    if !install {
+        return Err(Error::Message("the Python environment is missing, run `cargo xtask e2e python`".to_owned()));
+    }
+    must_succeed(root.command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let quiet =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes", "-r"];
+    must_succeed(root.command(&python).args(quiet).arg(&wanted))?;
+    state.remember()?;
+    Ok(python)
+}
+
+/// The pinned version of cargo-deny: the one on the search path, or our own copy below `target`.
+pub(crate) fn cargo_deny(root: &Root) -> Result<PathBuf> {
+    const VERSION: &str = "0.20.2";
+    let tools = root.target().join("tools");
+    let ours = tools.join("bin/cargo-deny");
+    let is_pinned = |program: &Path| {
+        output_of(root.command(program).arg("--version")).is_ok_and(|text| text.trim().ends_with(VERSION))
+    };
+    if let Some(found) = [PathBuf::from("cargo-deny"), ours.clone()].into_iter().find(|program| is_pinned(program)) {
+        return Ok(found);
+    }
+    let install = ["install", "--locked", "--debug", "cargo-deny", "--version", VERSION, "--root"];
+    must_succeed(root.cargo().args(install).arg(&tools))?;
+    Ok(ours)
+}
+
+/// A file that says what should be installed, and a copy of it that says what is.
+struct State {
+    wanted: PathBuf,
+    stamp: PathBuf,
+}
+
+impl State {
+    fn is_current(&self) -> Result<bool> {
+        let wanted = fs::read(&self.wanted).map_err(Error::file(&self.wanted))?;
+        Ok(fs::read(&self.stamp).is_ok_and(|installed| installed == wanted))
+    }
+
+    fn remember(&self) -> Result<()> {
+        fs::copy(&self.wanted, &self.stamp).map(drop).map_err(Error::file(&self.stamp))
+    }
+}

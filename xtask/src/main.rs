@@ -1,0 +1,77 @@
+//! Project tasks, started with `cargo xtask <task>`.
+//!
+//! `test` installs what the tests need and runs everything, `e2e` runs the suites that drive the
+//! built binary with official clients, `lint` runs every check that needs no running server.
+//! Nothing here is part of the product.
+#![expect(clippy::print_stdout, reason = "a task runner talks to the person who started it")]
+
+mod e2e;
+mod install;
+mod lint;
+mod paths;
+mod run;
+mod tally;
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::e2e::Suite;
+use crate::run::Root;
+use crate::tally::Tally;
+
+/// Project tasks of Thumbturn.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need, then run all of them
+    Test {
+        /// Install nothing; fail where something is missing
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Run the suites that drive the built server with official clients
+    E2e {
+        /// Only this suite
+        suite: Option<Suite>,
+        /// Install nothing; fail where something is missing
+        #[arg(long)]
+        no_install: bool,
+    },
+    /// Format, clippy, docs, licences, crate boundaries, paths named in the docs
+    Lint {
+        /// Also ask the advisory database (downloads it)
+        #[arg(long)]
+        advisories: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Cli::parse().task) {
+        Ok(tally) if tally.failed == 0 => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("\nxtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one task and prints its closing line, such as `tests: 12 passed, 0 failed`.
+fn perform(task: Task) -> run::Result<Tally> {
+    let root = Root::find()?;
+    let (tally, what) = match task {
+        Task::Test { no_install } => (tests::all(&root, !no_install)?, "tests"),
+        Task::E2e { suite, no_install } => (e2e::all(&root, suite, !no_install)?, "tests"),
+        Task::Lint { advisories } => (lint::all(&root, advisories)?, "lint"),
+    };
+    println!("\n{what}: {tally}");
+    Ok(tally)
+}
