@@ -67,7 +67,9 @@ fn refused(error: SandboxError, id: DeviceId) -> Failure {
 
 fn patch(params: SetSandboxLock) -> Outcome<Patch> {
     let profile = match params.profile {
-        Some(word) => Some(Profile::from_word(&word).map_err(|error| Failure::invalid_parameter("profile", error.to_string()))?),
+        Some(word) => {
+            Some(Profile::from_word(&word).map_err(|error| Failure::invalid_parameter("profile", error.to_string()))?)
+        }
         None => None,
     };
     Ok(Patch {

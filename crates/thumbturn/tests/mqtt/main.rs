@@ -1,7 +1,11 @@
 //! The whole way: HTTP, engine, store, driver, a real Mosquitto, simulated locks that count their bolt movements.
 
+#[cfg(test)]
 mod server;
 
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod truth;
+#[cfg(test)]
 mod unlock;

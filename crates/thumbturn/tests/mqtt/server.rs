@@ -29,8 +29,7 @@ impl Server {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut server =
-            Self { folder, settings, child: None, address: String::new(), api_key: String::new() };
+        let mut server = Self { folder, settings, child: None, address: String::new(), api_key: String::new() };
         let made = server.command("init").arg("--json").output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let made: Value = serde_json::from_slice(&made.stdout).unwrap();

@@ -8,7 +8,7 @@ use crate::server::Server;
 const UNLOCK: &str = "/locks/unlock_door";
 
 struct House {
-    _broker: Mosquitto,
+    broker: Mosquitto,
     sim: Sim,
     server: Server,
     device: String,
@@ -21,7 +21,7 @@ async fn house() -> House {
     let server = Server::start(&[("THUMBTURN_ACTIONS__DEADLINE_MS", "4000")]).await;
     server.connect(broker.broker()).await;
     let device = server.lock("lock-001").await;
-    House { _broker: broker, sim, server, device }
+    House { broker, sim, server, device }
 }
 
 async fn unlock(house: &House) -> Value {
@@ -111,11 +111,11 @@ async fn a_dead_hub_ends_the_attempt_at_once_and_nothing_moves_when_it_returns()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_broker_ends_the_attempt_at_once_and_nothing_moves_when_it_returns() {
     let mut house = house().await;
-    house._broker.kill().unwrap();
+    house.broker.kill().unwrap();
     house.server.device("lock-001", |device| device["properties"]["online"] == false).await;
     let attempt = house.server.act(UNLOCK, &house.device).await;
     assert_eq!(error_of(&attempt), "hub_disconnected", "{attempt}");
-    house._broker.restart().await.unwrap();
+    house.broker.restart().await.unwrap();
     house.server.lock("lock-001").await;
     let lock = house.sim.lock("lock-001");
     assert_eq!((lock.moves(), lock.commands().len()), (0, 0));

@@ -71,7 +71,8 @@ async fn wrong_credentials_and_settings_are_told() {
     let credentials = Some(("operator".to_owned(), "right".to_owned()));
     let broker = Mosquitto::with(MosquittoConfig { credentials, ..MosquittoConfig::default() }).await.unwrap();
     let server = Server::start(&[]).await;
-    let config = json!({"url": format!("mqtt://127.0.0.1:{}", broker.port()), "username": "operator", "password": "wrong"});
+    let config =
+        json!({"url": format!("mqtt://127.0.0.1:{}", broker.port()), "username": "operator", "password": "wrong"});
     let body = json!({"provider": "mqtt", "config": config});
     let (status, answer) = server.call("/thumbturn/connected_accounts/create", body.clone()).await;
     assert_eq!(status, 200, "{answer}");
