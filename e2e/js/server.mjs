@@ -24,8 +24,8 @@ for (const name of Object.keys(process.env)) {
 
 /**
  * A running server: `endpoint`, the secrets of `thumbturn init` (`workspace_id`, `api_key`,
- * `personal_access_token`, `publishable_key`, `devices`), `set(device_id, script)` for a virtual
- * lock, and `stop()`.
+ * `personal_access_token`, `publishable_key`, `devices`), `post(path, body)` with the API key,
+ * `set(device_id, script)` for a virtual lock, `pid`, `startMs` (from start to ready), and `stop()`.
  */
 export const startServer = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'thumbturn-e2e-'))
@@ -42,6 +42,7 @@ const start = async (folder) => {
   const { stdout } = await promisify(execFile)(binary, ['init', '--data-dir', dataDir, '--json'])
   const installation = JSON.parse(stdout)
 
+  const started = performance.now()
   const child = spawn(binary, ['serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -50,13 +51,20 @@ const start = async (folder) => {
     throw error
   })
 
-  const set = async (deviceId, script) => {
-    const response = await fetch(`${endpoint}/thumbturn/sandbox/locks/set`, {
+  const startMs = performance.now() - started
+
+  const post = async (path, body) => {
+    const response = await fetch(`${endpoint}${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${installation.api_key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ device_id: deviceId, ...script }),
+      body: JSON.stringify(body),
     })
-    if (!response.ok) throw new Error(`sandbox/locks/set: ${response.status} ${await response.text()}`)
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+    return await response.json()
+  }
+
+  const set = async (deviceId, script) => {
+    await post('/thumbturn/sandbox/locks/set', { device_id: deviceId, ...script })
   }
 
   const stop = async () => {
@@ -64,7 +72,7 @@ const start = async (folder) => {
     await rm(folder, { recursive: true, force: true })
   }
 
-  return { ...installation, endpoint, set, stop }
+  return { ...installation, endpoint, pid: child.pid, startMs, post, set, stop }
 }
 
 /** The address in the first line that has one, or an error that shows what was said instead. */

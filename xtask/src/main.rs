@@ -1,10 +1,11 @@
 //! Project tasks, started with `cargo xtask <task>`.
 //!
 //! `test` installs what the tests need and runs everything, `e2e` runs the suites that drive the
-//! built binary with official clients, `lint` runs every check that needs no running server.
-//! Nothing here is part of the product.
+//! built binary with official clients, `bench` measures, `lint` runs every check that needs no running
+//! server. Nothing here is part of the product.
 #![expect(clippy::print_stdout, reason = "a task runner talks to the person who started it")]
 
+mod bench;
 mod e2e;
 mod install;
 mod lint;
@@ -45,6 +46,12 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
+    /// Measure a release build: start, memory, unlocks per second, the JavaScript SDK
+    Bench {
+        /// Install nothing; fail where something is missing
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Format, clippy, docs, licences, crate boundaries, paths named in the docs
     Lint {
         /// Also ask the advisory database (downloads it)
@@ -70,6 +77,7 @@ fn perform(task: Task) -> run::Result<Tally> {
     let (tally, what) = match task {
         Task::Test { no_install } => (tests::all(&root, !no_install)?, "tests"),
         Task::E2e { suite, no_install } => (e2e::all(&root, suite, !no_install)?, "tests"),
+        Task::Bench { no_install } => (bench::all(&root, !no_install)?, "bench"),
         Task::Lint { advisories } => (lint::all(&root, advisories)?, "lint"),
     };
     println!("\n{what}: {tally}");

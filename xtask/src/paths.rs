@@ -1,5 +1,5 @@
 //! Keeps the prose true: every file of the repository that `README.md` and `docs/*.md` name in
-//! backticks exists, and a function named behind a file (`crates/x/src/y.rs : name`) is in it.
+//! backticks or link to exists, and a function named behind a file (`crates/x/src/y.rs : name`) is in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,9 @@ pub(crate) fn check(root: &Root) -> Result<()> {
                 broken.push(format!("{name}: {problem}"));
             }
         }
+        let folder = document.parent().unwrap_or(&document);
+        let dead = links(&text).filter(|link| !folder.join(link).exists());
+        broken.extend(dead.map(|link| format!("{name}: the link to `{link}` leads nowhere")));
     }
     if broken.is_empty() { Ok(()) } else { Err(Error::Message(format!("\n        {}", broken.join("\n        ")))) }
 }
@@ -57,6 +60,13 @@ fn references(text: &str) -> Vec<Reference> {
         }
     }
     found
+}
+
+/// Where the text links to within the repository; a place behind `#` is not looked up.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    let files = targets.map(|target| target.split('#').next().unwrap_or_default());
+    files.filter(|target| !target.is_empty() && !target.contains("://") && !target.contains(char::is_whitespace))
 }
 
 fn read_reference(code: &str) -> Vec<Reference> {
@@ -101,7 +111,7 @@ fn problem(root: &Root, reference: &Reference) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reference, references};
+    use super::{Reference, links, references};
 
     fn names(text: &str) -> Vec<(String, Option<String>)> {
         references(text).into_iter().map(|Reference { path, function }| (path, function)).collect()
@@ -113,6 +123,12 @@ mod tests {
         let expected =
             [("crates/core/src/attempt.rs".to_owned(), Some("step".to_owned())), ("docs/mqtt.md".to_owned(), None)];
         assert_eq!(names(text), expected);
+    }
+
+    #[test]
+    fn links_to_files_are_found_and_those_to_the_web_are_not() {
+        let text = "[a](docs/a.md), [b](b.md#place), [c](https://c.example/), [d](#here)";
+        assert_eq!(links(text).collect::<Vec<_>>(), ["docs/a.md", "b.md"]);
     }
 
     #[test]

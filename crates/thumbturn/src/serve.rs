@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use thumbturn_core::accounts::Provider;
 use thumbturn_core::hub::{Engine, EngineSettings};
 use thumbturn_core::ports::{Clock, CommitError, Driver, StoreError};
@@ -70,6 +71,7 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`]
 pub async fn run(config: Config) -> Result<(), ServeError> {
+    forbid_core_dumps();
     let store = open_store(&config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| ServeError::Listen(config.listen, error))?;
     let url = base_url(&config, listener.local_addr()?);
@@ -87,6 +89,14 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     drop(admin);
     store.close().await;
     Ok(())
+}
+
+/// A crash must not leave the secrets that were in memory on the disk.
+fn forbid_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps could not be switched off");
+    }
 }
 
 /// Starts the engine on an open store.

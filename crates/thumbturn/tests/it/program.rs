@@ -444,3 +444,13 @@ async fn the_log_holds_no_secret_at_any_level() {
         assert!(!log.contains(&canary), "{canary} is in the log");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_crash_leaves_no_core_dump_with_secrets() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
+}
