@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoint::endpoints;
 use crate::ids::{ClientSessionId, ConnectWebviewId, ConnectedAccountId, UserIdentityId, WorkspaceId};
-use crate::params::object;
+use crate::params::{Nullable, object};
 use crate::time::Timestamp;
 use crate::values::{List, NonEmptyString, Secret};
 
@@ -116,6 +116,77 @@ endpoints! {
             client_session_id: Option<ClientSessionId>,
             /// The application's own id of its end user.
             user_identifier_key: Option<NonEmptyString>,
+        },
+    }
+
+    /// Lists client sessions, oldest first. Revoked ones are left out.
+    endpoint ListClientSessions {
+        path: "/client_sessions/list",
+        methods: [GET, POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [client_sessions] => Vec<ClientSession>,
+        changes: false,
+        params: {
+            /// Only this session.
+            client_session_id: Option<ClientSessionId>,
+            /// Only sessions of this end user.
+            user_identifier_key: Option<NonEmptyString>,
+            /// Only sessions that may see this webview; `null`: only sessions without one.
+            connect_webview_id: Nullable<ConnectWebviewId>,
+            /// Only sessions of this user identity; `null`: only sessions without one.
+            user_identity_id: Nullable<UserIdentityId>,
+            /// Whether to list only sessions without a `user_identifier_key`.
+            without_user_identifier_key: bool = false,
+        },
+    }
+
+    /// Grants a client session more than it has.
+    endpoint GrantClientSessionAccess {
+        path: "/client_sessions/grant_access",
+        methods: [PATCH, POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [client_session] => ClientSession,
+        changes: true,
+        params: {
+            /// The session.
+            client_session_id: Option<ClientSessionId>,
+            /// The application's own id of its end user.
+            user_identifier_key: Option<NonEmptyString>,
+            /// Accounts that it may see from now on.
+            connected_account_ids: Option<Vec<ConnectedAccountId>>,
+            /// Webviews that it may see from now on.
+            connect_webview_ids: Option<Vec<ConnectWebviewId>>,
+            /// The user identity whose grants it gets.
+            user_identity_id: Option<UserIdentityId>,
+            /// Older form of `user_identity_id`.
+            user_identity_ids: Option<List<UserIdentityId, 1, 1>>,
+        },
+        rules: [AtLeastOne("client_session_id", "user_identifier_key")],
+    }
+
+    /// Ends a client session and keeps its record; its token then answers `client_session_revoked`.
+    endpoint RevokeClientSession {
+        path: "/client_sessions/revoke",
+        methods: [POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [] => (),
+        changes: true,
+        params: {
+            /// The session.
+            client_session_id: ClientSessionId,
+        },
+    }
+
+    /// Deletes a client session; its token then answers `client_session_not_found`.
+    endpoint DeleteClientSession {
+        path: "/client_sessions/delete",
+        methods: [DELETE, POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [] => (),
+        changes: true,
+        params: {
+            /// The session.
+            client_session_id: ClientSessionId,
         },
     }
 }

@@ -106,6 +106,22 @@ pub enum Change {
     },
     /// A client session gave its user identifier key up to a newer one, because it was revoked or expired.
     SessionRetired(ClientSessionId),
+    /// A client session ends and its record stays. Conflicts (`"session"`) if it is gone or was revoked before.
+    SessionRevoked {
+        /// The session.
+        session: ClientSessionId,
+        /// When.
+        at: Timestamp,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// A client session is deleted. Conflicts (`"session"`) if it is gone.
+    SessionDeleted {
+        /// The session.
+        session: ClientSessionId,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
     /// A key was made.
     KeyCreated(Box<Key>),
     /// A key was revoked.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::devices::{BatteryStatus, OfflineBecause};
-use crate::ids::{AccountId, AttemptId, DeviceId, EventId, WorkspaceId};
+use crate::ids::{AccountId, AttemptId, ClientSessionId, DeviceId, EventId, WorkspaceId};
 use crate::locks::{Action, Bolt};
 
 /// One event. Its `created_at` is given at the commit, so that it never decreases within the database.
@@ -116,6 +116,11 @@ pub enum EventKind {
     AccountCompletedFirstSyncAfterReconnection,
     /// A connected account was deleted.
     AccountDeleted,
+    /// A client session was deleted or revoked.
+    SessionDeleted {
+        /// Which.
+        session: ClientSessionId,
+    },
 }
 
 impl EventKind {
@@ -154,6 +159,7 @@ impl EventKind {
                 "connected_account.completed_first_sync_after_reconnection"
             }
             Self::AccountDeleted => "connected_account.deleted",
+            Self::SessionDeleted { .. } => "client_session.deleted",
         }
     }
 }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use thumbturn_core::devices::BatteryStatus;
 use thumbturn_core::events::{EventKind, Method};
-use thumbturn_core::ids::AttemptId;
+use thumbturn_core::ids::{AttemptId, ClientSessionId};
 use thumbturn_core::locks::{Action, Bolt};
+use uuid::Uuid;
 
 use crate::devices::because_from;
 use crate::error::Corrupt;
@@ -27,6 +28,8 @@ struct Detail {
     slot: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Uuid>,
 }
 
 /// The attempt that an event names.
@@ -60,6 +63,7 @@ fn detail_of(kind: &EventKind) -> Detail {
             Detail { method: word(method.as_str()), slot: *slot, ..Detail::default() }
         }
         EventKind::LockAccessDenied { reason } => Detail { reason: reason.and_then(word), ..Detail::default() },
+        EventKind::SessionDeleted { session } => Detail { session: Some(session.0), ..Detail::default() },
         // The type or a column says everything. Listed, so that a new kind cannot lose its details unseen.
         EventKind::DeviceAdded
         | EventKind::DeviceConnected { .. }
@@ -112,6 +116,7 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
             EventKind::AccountCompletedFirstSyncAfterReconnection
         }
         "connected_account.deleted" => EventKind::AccountDeleted,
+        "client_session.deleted" => EventKind::SessionDeleted { session: ClientSessionId(detail.session?) },
         _ => return None,
     })
 }
@@ -151,7 +156,6 @@ fn reason_from(word: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use thumbturn_core::devices::OfflineBecause;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -184,6 +188,7 @@ mod tests {
             EventKind::AccountCompletedFirstSync,
             EventKind::AccountCompletedFirstSyncAfterReconnection,
             EventKind::AccountDeleted,
+            EventKind::SessionDeleted { session: ClientSessionId(Uuid::from_u128(8)) },
         ];
         for kind in kinds {
             let json = to_json(&kind).unwrap();

@@ -27,6 +27,8 @@ pub struct SessionFilter {
     pub user_identifier_key: Option<String>,
     /// Those without a user identifier key.
     pub without_user_identifier_key: bool,
+    /// Those that were not revoked.
+    pub unrevoked: bool,
 }
 
 pub(crate) fn insert(session: &ClientSession, secrets: &Secrets) -> Result<Vec<Statement>, StoreError> {
@@ -85,6 +87,18 @@ pub(crate) fn change(session: ClientSessionId, accounts: &[AccountId], expires_a
 
 pub(crate) fn retire(session: ClientSessionId) -> Statement {
     Statement::one("UPDATE client_sessions SET retired = 1 WHERE id = $1", args![session], "session")
+}
+
+pub(crate) fn revoke(session: ClientSessionId, at: Timestamp) -> Statement {
+    let sql = "UPDATE client_sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    Statement::one(sql, args![session, at], "session")
+}
+
+pub(crate) fn delete(session: ClientSessionId) -> Vec<Statement> {
+    vec![
+        Statement::any("DELETE FROM session_accounts WHERE session_id = $1", args![session]),
+        Statement::one("DELETE FROM client_sessions WHERE id = $1", args![session], "session"),
+    ]
 }
 
 /// A row: the session with its token still sealed, and one of its accounts.
@@ -191,6 +205,9 @@ impl Store {
         sql.and_eq("id", filter.id).and_eq("user_identifier_key", filter.user_identifier_key.as_ref());
         if filter.without_user_identifier_key {
             sql.push(" AND user_identifier_key IS NULL");
+        }
+        if filter.unrevoked {
+            sql.push(" AND revoked_at IS NULL");
         }
         sql.push(" ORDER BY created_at, id LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX)).push(")");
         sql.push(ORDER);

@@ -52,6 +52,12 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::SessionRetired(session) => {
             Ok(Plan { statements: vec![sessions::retire(session)], stale: vec![Stale::Session(session)] })
         }
+        Change::SessionRevoked { session, at, events } => {
+            with_events(vec![sessions::revoke(session, at)], vec![Stale::Session(session)], &events)
+        }
+        Change::SessionDeleted { session, events } => {
+            with_events(sessions::delete(session), vec![Stale::Session(session)], &events)
+        }
         Change::KeyCreated(key) => Ok(fresh(vec![credentials::insert(&key)])),
         Change::KeyRevoked { key, at } => {
             Ok(Plan { statements: vec![credentials::revoke(key, at)], stale: vec![Stale::Key(key)] })

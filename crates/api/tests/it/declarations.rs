@@ -13,7 +13,7 @@ fn paths_and_names_are_unique() {
         assert!(paths.insert(endpoint.path), "{}", endpoint.path);
         assert!(names.insert(endpoint.name), "{}", endpoint.name);
     }
-    assert_eq!(paths.len(), 25);
+    assert_eq!(paths.len(), 29);
 }
 
 #[test]
@@ -107,8 +107,12 @@ const OFFICIAL: &[(&str, &str, &str, &str)] = &[
     ("/action_attempts/get", "GET", "K P C", "action_attempt"),
     ("/action_attempts/list", "GET", "K P", "action_attempts"),
     ("/client_sessions/create", "PUT", "K P PK", "client_session"),
+    ("/client_sessions/delete", "DELETE", "K P", ""),
     ("/client_sessions/get", "GET", "K P C", "client_session"),
     ("/client_sessions/get_or_create", "POST", "K P PK", "client_session"),
+    ("/client_sessions/grant_access", "PATCH", "K P", "client_session"),
+    ("/client_sessions/list", "GET", "K P", "client_sessions"),
+    ("/client_sessions/revoke", "POST", "K P", ""),
     ("/connected_accounts/delete", "DELETE", "K P", ""),
     ("/connected_accounts/get", "GET", "K P C", "connected_account"),
     ("/connected_accounts/list", "GET", "K P", "connected_accounts"),

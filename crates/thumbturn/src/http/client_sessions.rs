@@ -5,15 +5,17 @@ use std::collections::HashSet;
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use thumbturn_api::client_sessions::{
-    ClientSession, ClientSessionGrants, CreateClientSession, GetClientSession, GetOrCreateClientSession,
+    ClientSession, ClientSessionGrants, CreateClientSession, DeleteClientSession, GetClientSession,
+    GetOrCreateClientSession, GrantClientSessionAccess, ListClientSessions, RevokeClientSession,
 };
 use thumbturn_api::{ApiError, ErrorType, Problems, Text};
 use thumbturn_core::change::Change;
 use thumbturn_core::credentials::{self as domain, SessionStanding};
-use thumbturn_core::ids::{AccountId, ClientSessionId, WorkspaceId};
+use thumbturn_core::events::{Event, EventKind};
+use thumbturn_core::ids::{AccountId, ClientSessionId, EventId, WorkspaceId};
 use thumbturn_core::ports::CommitError;
 use thumbturn_core::scope::Scope;
-use thumbturn_store::{AccountFilter, PageRequest};
+use thumbturn_store::{AccountFilter, PageRequest, SessionFilter};
 
 use super::call::{Call, Caller};
 use super::errors::{Failure, Outcome};
@@ -23,6 +25,9 @@ use crate::tokens::{Token, TokenKind};
 
 /// How long a session lives where the caller does not say: a year.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Most sessions that a list shows.
+const MOST: usize = 10_000;
 
 /// How often a race for the same user identifier key is run again.
 const TRIES: usize = 5;
@@ -81,6 +86,19 @@ pub(crate) async fn get(app: App, call: Call, params: GetClientSession) -> Outco
     if let Caller::Session(own) = call.caller {
         return own_session(&app, *own, id, key).await;
     }
+    if id.is_none() && key.is_none() {
+        return Err(one_is_required());
+    }
+    shown(&app, named(&app, &call, id, key).await?).await
+}
+
+/// The session with this id, this user identifier key, or both.
+async fn named(
+    app: &App,
+    call: &Call,
+    id: Option<ClientSessionId>,
+    key: Option<&str>,
+) -> Outcome<domain::ClientSession> {
     let scope = call.caller.scope()?;
     let found = match (id, key) {
         (Some(id), key) => {
@@ -88,11 +106,84 @@ pub(crate) async fn get(app: App, call: Call, params: GetClientSession) -> Outco
             found.filter(|session| key.is_none_or(|key| session.user_identifier_key.as_deref() == Some(key)))
         }
         (None, Some(key)) => app.store().session_by_user_key(scope.workspace(), key).await?,
-        (None, None) => return Err(one_is_required()),
+        (None, None) => None,
     };
-    match found {
-        Some(session) => shown(&app, session).await,
-        None => Err(Failure::new(ErrorType::ClientSessionNotFound, "Could not find client session")),
+    found.ok_or_else(not_found)
+}
+
+/// `/client_sessions/list`
+pub(crate) async fn list(app: App, call: Call, params: ListClientSessions) -> Outcome<Vec<ClientSession>> {
+    if params.connect_webview_id.value().is_some() || params.user_identity_id.value().is_some() {
+        return Ok(Vec::new()); // no session here has any
+    }
+    let scope = call.caller.scope()?;
+    let filter = SessionFilter {
+        id: params.client_session_id.map(|id| ClientSessionId(id.0)),
+        user_identifier_key: params.user_identifier_key.map(Text::into_string),
+        without_user_identifier_key: params.without_user_identifier_key,
+        unrevoked: true,
+    };
+    let sessions = app.store().sessions(&scope, &filter, MOST).await?;
+    let counts = app.store().device_counts(&scope).await?;
+    let count = |session: &domain::ClientSession| {
+        session.accounts.iter().filter_map(|account| counts.get(account)).sum::<u64>()
+    };
+    Ok(sessions.iter().map(|session| to_wire::client_session(session, count(session))).collect())
+}
+
+/// `/client_sessions/grant_access`
+pub(crate) async fn grant_access(app: App, call: Call, params: GrantClientSessionAccess) -> Outcome<ClientSession> {
+    let id = params.client_session_id.map(|id| ClientSessionId(id.0));
+    let session = named(&app, &call, id, params.user_identifier_key.as_deref()).await?;
+    let grants = ClientSessionGrants {
+        user_identifier_key: None,
+        connected_account_ids: params.connected_account_ids,
+        connect_webview_ids: params.connect_webview_ids,
+        user_identity_id: params.user_identity_id,
+        user_identity_ids: params.user_identity_ids,
+        expires_at: None,
+    };
+    let wanted = wanted(&app, &call, &grants, None, None, StatusCode::BAD_REQUEST).await?;
+    shown(&app, extended(&app, session, &wanted).await?).await
+}
+
+/// `/client_sessions/revoke`. One that was revoked before stays as it is.
+pub(crate) async fn revoke(app: App, call: Call, params: RevokeClientSession) -> Outcome<()> {
+    let session = named(&app, &call, Some(ClientSessionId(params.client_session_id.0)), None).await?;
+    if session.revoked_at.is_some() {
+        return Ok(());
+    }
+    let events = vec![ended(&app, &session)];
+    match app.store().commit(Change::SessionRevoked { session: session.id, at: app.now(), events }).await {
+        Err(CommitError::Conflict(_)) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// `/client_sessions/delete`
+pub(crate) async fn delete(app: App, call: Call, params: DeleteClientSession) -> Outcome<()> {
+    let session = named(&app, &call, Some(ClientSessionId(params.client_session_id.0)), None).await?;
+    // One that was revoked has told of its end.
+    let events = session.revoked_at.is_none().then(|| ended(&app, &session)).into_iter().collect();
+    match app.store().commit(Change::SessionDeleted { session: session.id, events }).await {
+        Err(CommitError::Conflict(_)) => Err(not_found()),
+        other => Ok(other?),
+    }
+}
+
+fn not_found() -> Failure {
+    Failure::new(ErrorType::ClientSessionNotFound, "Could not find client session")
+}
+
+fn ended(app: &App, session: &domain::ClientSession) -> Event {
+    let now = app.now();
+    Event {
+        id: EventId::new_at(now),
+        workspace: session.workspace,
+        account: None,
+        device: None,
+        occurred_at: now,
+        kind: EventKind::SessionDeleted { session: session.id },
     }
 }
 
@@ -118,7 +209,7 @@ async fn own_session(
     let other =
         id.is_some_and(|id| id != own.id) || key.is_some_and(|key| own.user_identifier_key.as_deref() != Some(key));
     if other {
-        return Err(Failure::new(ErrorType::ClientSessionNotFound, "Could not find client session"));
+        return Err(not_found());
     }
     shown(app, own).await
 }

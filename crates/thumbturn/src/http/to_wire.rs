@@ -289,6 +289,7 @@ fn kind_fields(kind: &EventKind, fields: &mut JsonObject) {
             put(fields, "connected_account_errors", Some(json!([])));
             put(fields, "connected_account_warnings", Some(json!([])));
         }
+        EventKind::SessionDeleted { session } => put(fields, "client_session_id", Some(json!(session.0))),
         EventKind::DeviceAdded
         | EventKind::DeviceConnected { .. }
         | EventKind::DeviceRemoved
@@ -343,5 +344,6 @@ const fn description(kind: &EventKind) -> &'static str {
         EventKind::AccountCompletedFirstSync => "The devices of an account are known.",
         EventKind::AccountCompletedFirstSyncAfterReconnection => "The devices of an account are known again.",
         EventKind::AccountDeleted => "An account was deleted.",
+        EventKind::SessionDeleted { .. } => "A client session was ended.",
     }
 }

@@ -45,7 +45,10 @@ async fn rows(app: &TestApp) -> Vec<Row> {
     app.ok("/client_sessions/create", own_session.clone()).await;
     let no_device = Refused(404, "device_not_found");
     let no_account = Refused(404, "connected_account_not_found");
+    let no_session = Refused(404, "client_session_not_found");
     let not_yours = Refused(401, "unauthorized");
+    let nobody = json!({"client_session_id": Uuid::new_v4()});
+    let grant = json!({"user_identifier_key": "known", "connected_account_ids": [app.own.account]});
     let mut act = device.clone();
     act["action"] = json!("turn_lock");
     vec![
@@ -59,13 +62,11 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         row("/action_attempts/list", json!({}), Fine, Fine, Fine),
         row("/client_sessions/create", session.clone(), Fine, no_account, Fine),
         row("/client_sessions/get_or_create", session, Fine, no_account, Fine),
-        row(
-            "/client_sessions/get",
-            own_session,
-            Fine,
-            Refused(404, "client_session_not_found"),
-            Refused(404, "client_session_not_found"),
-        ),
+        row("/client_sessions/get", own_session, Fine, no_session, no_session),
+        row("/client_sessions/list", json!({}), Fine, Fine, Fine),
+        row("/client_sessions/grant_access", grant, Fine, no_session, Fine),
+        row("/client_sessions/revoke", nobody.clone(), no_session, no_session, no_session),
+        row("/client_sessions/delete", nobody, no_session, no_session, no_session),
         row("/connected_accounts/get", account.clone(), Fine, no_account, no_account),
         row("/connected_accounts/list", json!({}), Fine, Fine, Fine),
         row(

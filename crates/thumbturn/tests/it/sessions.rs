@@ -270,3 +270,96 @@ async fn a_session_loses_what_is_deleted_and_gains_what_is_granted_at_once() {
     let session = app.post("/client_sessions/get", json!({"user_identifier_key": "u"})).await.field("client_session");
     assert_eq!(session["connected_account_ids"], json!([app.own.account]));
 }
+
+#[tokio::test]
+async fn list() {
+    let app = TestApp::start().await;
+    let make = async |body: Value| app.post("/client_sessions/create", body).await.field("client_session");
+    let named = make(json!({"user_identifier_key": "u", "connected_account_ids": [app.own.account]})).await;
+    let nameless = make(json!({})).await;
+    let nobody = Uuid::new_v4();
+    app.get("/client_sessions/list")
+        .await
+        .assert_body(200, &json!({"client_sessions": [shape(json!("u"), 1, 5), shape(Value::Null, 0, 0)], "ok": true}));
+    for (body, expected) in [
+        (json!({}), json!([named, nameless])),
+        (json!({"client_session_id": named["client_session_id"]}), json!([named])),
+        (json!({"user_identifier_key": "u"}), json!([named])),
+        (json!({"user_identifier_key": "v"}), json!([])),
+        (json!({"without_user_identifier_key": true}), json!([nameless])),
+        (json!({"connect_webview_id": null, "user_identity_id": null}), json!([named, nameless])),
+        (json!({"connect_webview_id": nobody}), json!([])),
+        (json!({"user_identity_id": nobody}), json!([])),
+    ] {
+        assert_eq!(app.post("/client_sessions/list", body).await.field("client_sessions"), expected);
+    }
+    app.post("/client_sessions/list", json!({"client_session_id": "x"})).await.assert_refused(400, "invalid_input");
+}
+
+#[tokio::test]
+async fn grant_access() {
+    let app = TestApp::start().await;
+    let (annex, _) = app.another_account(2).await;
+    let made = app.post("/client_sessions/create", json!({"user_identifier_key": "u"})).await.field("client_session");
+    let token = made["token"].as_str().unwrap();
+    let sees =
+        async || app.send(Ask::get("/devices/list").bearer(token)).await.field("devices").as_array().unwrap().len();
+    assert_eq!(sees().await, 0);
+    let by_key = json!({"user_identifier_key": "u", "connected_account_ids": [app.own.account]});
+    let patch = Ask::new(Method::PATCH, "/client_sessions/grant_access").bearer(&app.own.api_key).json(by_key);
+    app.send(patch).await.assert_body(200, &json!({"client_session": shape(json!("u"), 1, 5), "ok": true}));
+    assert_eq!(sees().await, 5);
+    let by_id = json!({"client_session_id": made["client_session_id"], "connected_account_ids": [annex]});
+    let granted = app.post("/client_sessions/grant_access", by_id).await;
+    granted.assert_body(200, &json!({"client_session": shape(json!("u"), 2, 7), "ok": true}));
+    assert_eq!(sees().await, 7);
+    let (id, nobody) = (&made["client_session_id"], Uuid::new_v4());
+    for (body, status, kind) in [
+        (json!({}), 400, "invalid_input"),
+        (json!({"client_session_id": nobody}), 404, "client_session_not_found"),
+        (json!({"user_identifier_key": "v"}), 404, "client_session_not_found"),
+        (json!({"client_session_id": id, "connected_account_ids": [nobody]}), 404, "connected_account_not_found"),
+        (
+            json!({"client_session_id": id, "connected_account_ids": [app.foreign.account]}),
+            404,
+            "connected_account_not_found",
+        ),
+        (json!({"client_session_id": id, "connect_webview_ids": [nobody]}), 404, "connect_webview_not_found"),
+        (json!({"client_session_id": id, "user_identity_id": nobody}), 404, "user_identity_not_found"),
+    ] {
+        app.post("/client_sessions/grant_access", body).await.assert_refused(status, kind);
+    }
+    assert_eq!(sees().await, 7);
+}
+
+#[tokio::test]
+async fn revoke_keeps_the_record_and_delete_does_not() {
+    let app = TestApp::start().await;
+    let made = app.post("/client_sessions/create", json!({"user_identifier_key": "u"})).await.field("client_session");
+    let (body, token) = (json!({"client_session_id": made["client_session_id"]}), made["token"].as_str().unwrap());
+    let look = async || app.send(Ask::get("/devices/list").bearer(token)).await;
+    assert_eq!(look().await.status, 200);
+    for _ in 0..2 {
+        app.post("/client_sessions/revoke", body.clone()).await.assert_body(200, &json!({"ok": true}));
+        look().await.assert_refused(401, "client_session_revoked");
+    }
+    assert_eq!(app.post("/client_sessions/get", body.clone()).await.field("client_session"), made);
+    assert_eq!(app.get("/client_sessions/list").await.field("client_sessions"), json!([]));
+
+    let delete = |id: &Value| {
+        let uri = format!("/client_sessions/delete?client_session_id={}&_strict=true", id.as_str().unwrap());
+        Ask::new(Method::DELETE, &uri).bearer(&app.own.api_key)
+    };
+    app.send(delete(&made["client_session_id"])).await.assert_body(200, &json!({"ok": true}));
+    look().await.assert_refused(401, "client_session_not_found");
+    for path in ["/client_sessions/get", "/client_sessions/revoke", "/client_sessions/delete"] {
+        app.post(path, body.clone()).await.assert_refused(404, "client_session_not_found");
+    }
+
+    let other = app.post("/client_sessions/create", json!({"user_identifier_key": "u"})).await.field("client_session");
+    app.send(delete(&other["client_session_id"])).await.ok();
+    let told = json!({"since": "2000-01-01T00:00:00Z", "event_type": "client_session.deleted"});
+    let told = app.post("/events/list", told).await.field("events");
+    let told: Vec<&Value> = told.as_array().unwrap().iter().map(|event| &event["client_session_id"]).collect();
+    assert_eq!(told, [&made["client_session_id"], &other["client_session_id"]]);
+}
