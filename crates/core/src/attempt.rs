@@ -186,7 +186,8 @@ impl Written {
             before: known,
             acknowledged: Acknowledged::NotHeard,
             moved_by_other: false,
-            read_due: (traits.reports && traits.readable).then(|| at.after(wait).steadily()),
+            read_due: (traits.reports && traits.readable)
+                .then(|| at.after(wait).steadily().or_earlier(latest_read(terms, at))),
             reads_left: READS,
             read_old: false,
         }
@@ -322,10 +323,12 @@ impl Written {
     }
 
     fn read_old_state(&mut self, terms: &Terms, now: Moment) -> Effect {
-        let settled = self.settled(terms);
-        if !now.reached(settled) {
+        if !now.reached(self.settled(terms)) {
             // The bolt may still be on its way.
-            self.plan_read(terms, settled);
+            let due = self.last_read(terms);
+            if !now.reached(due) {
+                self.plan_read(terms, due);
+            }
             return Effect::Nothing;
         }
         match self.acknowledged {
@@ -366,9 +369,12 @@ impl Written {
 
     /// The read that decides: when the movement must be over, but early enough to be answered before the deadline.
     fn plan_last_read(&mut self, terms: &Terms, now: Moment) {
-        let latest = terms.deadline.before(ANSWER_TIME).steadily();
-        let due = self.settled(terms).or_earlier(latest);
+        let due = self.last_read(terms);
         self.plan_read(terms, if now.reached(due) { now } else { due });
+    }
+
+    fn last_read(&self, terms: &Terms) -> Moment {
+        self.settled(terms).or_earlier(latest_read(terms, self.at))
     }
 
     /// In doubt: a read as soon as a short movement could be over.
@@ -402,6 +408,13 @@ impl Written {
         }
         Outcome::Failure(FailureKind::OutcomeUnknown.into())
     }
+}
+
+/// The last moment at which a read after a write `at` can still be answered before the deadline.
+fn latest_read(terms: &Terms, at: Moment) -> Moment {
+    let half_way = at.after(terms.deadline.since(at) / 2);
+    let in_time = terms.deadline.before(ANSWER_TIME);
+    if in_time.steady > half_way.steady { in_time.steadily() } else { half_way.steadily() }
 }
 
 fn not_written(why: &NotWritten) -> Failure {

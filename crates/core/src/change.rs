@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::accounts::{Account, LinkState};
 use crate::attempts::{Attempt, Outcome};
 use crate::credentials::{ClientSession, Key};
-use crate::devices::{Device, DeviceState};
+use crate::devices::{Device, DeviceState, Editable};
 use crate::events::Event;
 use crate::ids::{AccountId, AttemptId, ClientSessionId, DeviceId, KeyId, OperatorId, WorkspaceId};
 use crate::workspaces::Workspace;
@@ -52,18 +52,14 @@ pub enum Change {
         /// What is told about it.
         events: Vec<Event>,
     },
-    /// The API changed a device. Conflicts (`"device_metadata"`) unless the row still has `old_metadata`.
+    /// The API changed a device. Conflicts (`"device_edited"`) unless the row still is as it was `before`.
     DeviceEdited {
         /// The device.
         device: DeviceId,
-        /// The new nickname.
-        nickname: Option<String>,
-        /// The metadata that was read, as JSON text.
-        old_metadata: String,
-        /// The metadata to be, as JSON text.
-        new_metadata: String,
-        /// Whether it is managed.
-        is_managed: bool,
+        /// What was read.
+        before: Editable,
+        /// What is to be.
+        after: Editable,
         /// What is told about it.
         events: Vec<Event>,
     },

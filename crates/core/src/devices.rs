@@ -30,6 +30,29 @@ pub struct Device {
     pub created_at: Timestamp,
 }
 
+impl Device {
+    /// What the API may change of it, as it is now.
+    #[must_use]
+    pub fn editable(&self) -> Editable {
+        Editable {
+            nickname: self.nickname.clone(),
+            custom_metadata: self.custom_metadata.clone(),
+            is_managed: self.is_managed,
+        }
+    }
+}
+
+/// What the API may change of a device. It is replaced as a whole, if it still is what it was when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Editable {
+    /// The nickname, or none.
+    pub nickname: Option<String>,
+    /// The whole custom metadata, as JSON text.
+    pub custom_metadata: String,
+    /// Whether it is managed.
+    pub is_managed: bool,
+}
+
 /// What a hub says a device is: identity, make and abilities. Changes rarely.
 #[derive(Clone, Debug, PartialEq)]
 pub struct About {

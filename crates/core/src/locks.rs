@@ -145,18 +145,14 @@ pub struct Traits {
 }
 
 impl Traits {
-    /// The same lock under a deadline that may be shorter than what its driver would like: the margin and the waits take
-    /// at most half of it each, so that an installation with short deadlines still sends and still reads back. What the
-    /// hub does after the deadline is then more often unknown, and is called so.
+    /// The same lock under a deadline that may be shorter than what its driver would like: the margin and the short wait
+    /// take at most half of it each, so that an installation with short deadlines still sends and still reads back. How
+    /// long a movement may take is a fact of the lock and stays: what it does after the deadline is unknown, and is
+    /// called so.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Self {
         let half = deadline / 2;
-        Self {
-            margin: self.margin.min(half),
-            settle: self.settle.min(half),
-            settle_unchanged: self.settle_unchanged.min(half),
-            ..self
-        }
+        Self { margin: self.margin.min(half), settle_unchanged: self.settle_unchanged.min(half), ..self }
     }
 }
 

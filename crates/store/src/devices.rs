@@ -1,7 +1,7 @@
 //! Devices: rows, the statements of their changes, and reads of single ones. Lists are in [`crate::device_list`].
 
 use thumbturn_core::accounts::Provider;
-use thumbturn_core::devices::{About, Device, DeviceState, OfflineBecause, Reach};
+use thumbturn_core::devices::{About, Device, DeviceState, Editable, OfflineBecause, Reach};
 use thumbturn_core::ids::{AccountId, DeviceId, NativeId};
 use thumbturn_core::locks::{Bolt, Route};
 use thumbturn_core::ports::StoreError;
@@ -132,18 +132,20 @@ const UPSERT: &str = "INSERT INTO devices (id, workspace_id, account_id, provide
      reach_since = excluded.reach_since, battery = excluded.battery, reported_at = excluded.reported_at \
      WHERE devices.account_id = excluded.account_id AND devices.workspace_id = excluded.workspace_id";
 
-pub(crate) fn edit(
-    device: DeviceId,
-    nickname: Option<String>,
-    old_metadata: String,
-    new_metadata: String,
-    is_managed: bool,
-) -> Statement {
+pub(crate) fn edit(device: DeviceId, before: Editable, after: Editable) -> Statement {
     Statement::one(
-        "UPDATE devices SET nickname = $1, custom_metadata = $2, is_managed = $3 \
-         WHERE id = $4 AND custom_metadata = $5",
-        args![nickname, new_metadata, is_managed, device, old_metadata],
-        "device_metadata",
+        "UPDATE devices SET nickname = $1, custom_metadata = $2, is_managed = $3 WHERE id = $4 \
+         AND nickname IS NOT DISTINCT FROM $5 AND custom_metadata = $6 AND is_managed = $7",
+        args![
+            after.nickname,
+            after.custom_metadata,
+            after.is_managed,
+            device,
+            before.nickname,
+            before.custom_metadata,
+            before.is_managed,
+        ],
+        "device_edited",
     )
 }
 

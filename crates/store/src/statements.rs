@@ -31,9 +31,8 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::DeviceSeen { device, events } => {
             with_events(vec![devices::upsert(&device)], vec![Stale::Route(device.id)], &events)
         }
-        Change::DeviceEdited { device, nickname, old_metadata, new_metadata, is_managed, events } => {
-            let edit = devices::edit(device, nickname, old_metadata, new_metadata, is_managed);
-            with_events(vec![edit], vec![Stale::Route(device)], &events)
+        Change::DeviceEdited { device, before, after, events } => {
+            with_events(vec![devices::edit(device, before, after)], vec![Stale::Route(device)], &events)
         }
         Change::AccountCreated { account, events } => {
             with_events(vec![accounts::insert(&account, secrets)?], Vec::new(), &events)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use thumbturn_api::Limit;
 use thumbturn_core::hub::Engine;
-use thumbturn_core::ids::WorkspaceId;
+use thumbturn_core::ids::{DeviceId, WorkspaceId};
 use thumbturn_core::ports::{Clock, StoreError};
 use thumbturn_drivers::sandbox::SandboxHubs;
 use thumbturn_store::Store;
@@ -53,6 +53,7 @@ struct State {
     parts: Parts,
     sandboxes: RwLock<HashMap<WorkspaceId, bool>>,
     changing_sessions: Mutex<()>,
+    changing_devices: [Mutex<()>; 64],
     admission: Arc<Semaphore>,
     draining: AtomicBool,
 }
@@ -66,6 +67,7 @@ impl App {
             parts,
             sandboxes: RwLock::default(),
             changing_sessions: Mutex::default(),
+            changing_devices: std::array::from_fn(|_| Mutex::default()),
             admission,
             draining: AtomicBool::new(false),
         };
@@ -141,6 +143,13 @@ impl App {
     /// Only one client session that exists is changed at a time: it is read, then written as a whole.
     pub(crate) async fn changing_sessions(&self) -> MutexGuard<'_, ()> {
         self.0.changing_sessions.lock().await
+    }
+
+    /// Only one edit of a device runs at a time: it is read, then written as a whole.
+    pub(crate) async fn changing_device(&self, device: DeviceId) -> MutexGuard<'_, ()> {
+        let places = &self.0.changing_devices;
+        let place = usize::from(device.0.as_bytes()[15]) % places.len();
+        places[place].lock().await
     }
 
     /// Whether the workspace is a sandbox. That never changes, so it is asked once.

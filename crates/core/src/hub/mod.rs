@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, oneshot};
 use crate::accounts::{Account, Provider};
 use crate::attempts::Attempt;
 use crate::change::{Change, IdempotencyClaim};
-use crate::devices::Device;
+use crate::devices::{Device, Editable};
 use crate::events::{Event, EventKind};
 use crate::ids::{AccountId, AttemptId, DeviceId};
 use crate::locks::{Action, Refusal, Route, may_begin};
@@ -255,31 +255,22 @@ impl Engine {
     /// Changes what the API may change of a device: its name, its metadata, whether it is managed.
     ///
     /// # Errors
-    /// [`CommitError::Conflict`] (`"device_metadata"`) if somebody else changed it meanwhile: read it and try again.
-    pub async fn edit_device(&self, device: &Device, edit: DeviceEdit) -> Result<(), CommitError> {
-        let old_name = device.nickname.as_ref().unwrap_or(&device.about.name);
-        let new_name = edit.nickname.as_ref().unwrap_or(&device.about.name);
+    /// [`CommitError::Conflict`] (`"device_edited"`) if somebody else changed it since `device` was read: read it and
+    /// try again.
+    pub async fn edit_device(&self, device: &Device, after: Editable) -> Result<(), CommitError> {
+        let before = device.editable();
+        let new_name = after.nickname.as_ref().unwrap_or(&device.about.name);
         let mut kinds = Vec::new();
-        if old_name != new_name {
+        if before.nickname.as_ref().unwrap_or(&device.about.name) != new_name {
             kinds.push(EventKind::DeviceNameChanged { name: new_name.clone() });
         }
-        if device.is_managed && !edit.is_managed {
+        if before.is_managed && !after.is_managed {
             kinds.push(EventKind::DeviceConvertedToUnmanaged);
         }
         let events = kinds.into_iter().map(|kind| self.device_event(device, kind)).collect();
-        let is_managed = edit.is_managed;
-        self.shared
-            .store
-            .commit(Change::DeviceEdited {
-                device: device.id,
-                nickname: edit.nickname,
-                old_metadata: device.custom_metadata.clone(),
-                new_metadata: edit.custom_metadata,
-                is_managed,
-                events,
-            })
-            .await?;
-        if is_managed != device.is_managed
+        let (was_managed, is_managed) = (before.is_managed, after.is_managed);
+        self.shared.store.commit(Change::DeviceEdited { device: device.id, before, after, events }).await?;
+        if is_managed != was_managed
             && let Some(handle) = self.directory.find(device.id)
         {
             let _ = handle.mailbox.send(Message::Managed(is_managed)).await;
@@ -317,17 +308,6 @@ impl Engine {
             kind,
         }
     }
-}
-
-/// What the API changes of a device; every field is the value to be.
-#[derive(Clone, Debug)]
-pub struct DeviceEdit {
-    /// The nickname, or none.
-    pub nickname: Option<String>,
-    /// The whole custom metadata, as JSON text.
-    pub custom_metadata: String,
-    /// Whether it is managed.
-    pub is_managed: bool,
 }
 
 fn deleted(device: &Device) -> EventKind {

@@ -166,9 +166,9 @@ impl Rows {
                 self.devices.retain(|_, device| device.account != account);
                 self.tell(events);
             }
-            Change::DeviceEdited { device, is_managed, events, .. } => {
+            Change::DeviceEdited { device, after, events, .. } => {
                 let Some(row) = self.devices.get_mut(&device) else { return Err(CommitError::Conflict("device")) };
-                row.is_managed = is_managed;
+                row.is_managed = after.is_managed;
                 self.tell(events);
             }
             other => panic!("the engine does not make this change: {other:?}"),

@@ -1,8 +1,7 @@
 //! One story: every movement is told once, with what moved it, and the state agrees.
 
-use thumbturn_core::devices::BatteryStatus;
+use thumbturn_core::devices::{BatteryStatus, Editable};
 use thumbturn_core::events::{EventKind, Method};
-use thumbturn_core::hub::DeviceEdit;
 use thumbturn_core::locks::Bolt;
 use thumbturn_core::ports::{Clock, How, Signal};
 
@@ -165,7 +164,7 @@ async fn a_wrong_code_and_an_open_door_are_told() {
 async fn an_unmanaged_device_keeps_its_state_and_raises_no_lock_events() {
     let house = House::with(1, TALKATIVE).await;
     let device = house.device(0);
-    let edit = DeviceEdit { nickname: None, custom_metadata: "{}".to_owned(), is_managed: false };
+    let edit = Editable { nickname: None, custom_metadata: "{}".to_owned(), is_managed: false };
     house.engine.edit_device(&device, edit).await.unwrap();
     house.hub.moved(0, Bolt::Unlocked, How::Tagged(Method::Manual, None)).await;
     house.pass(10).await;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use thumbturn_core::change::Change;
 use thumbturn_core::credentials::KeyKind;
-use thumbturn_core::devices::{DeviceState, OfflineBecause, Reach};
+use thumbturn_core::devices::{DeviceState, Editable, OfflineBecause, Reach};
 use thumbturn_core::locks::Bolt;
 
 use crate::support::{ACCOUNT, World, at, device, device_id, key, online, session, session_id};
@@ -30,10 +30,8 @@ async fn a_route_follows_every_change_of_its_device() {
 
     let edit = Change::DeviceEdited {
         device: device_id(1),
-        nickname: None,
-        old_metadata: "{}".to_owned(),
-        new_metadata: "{}".to_owned(),
-        is_managed: false,
+        before: device(1).editable(),
+        after: Editable { nickname: None, custom_metadata: "{}".to_owned(), is_managed: false },
         events: Vec::new(),
     };
     world.commit(edit).await;

@@ -1,5 +1,5 @@
 use thumbturn_core::change::Change;
-use thumbturn_core::devices::{Device, DeviceState, OfflineBecause, Reach};
+use thumbturn_core::devices::{Device, DeviceState, Editable, OfflineBecause, Reach};
 use thumbturn_core::locks::{Bolt, Route};
 use thumbturn_store::{DeviceLookup, EventFilter};
 
@@ -20,15 +20,11 @@ fn changed(n: u128, state: DeviceState) -> Change {
     Change::DeviceChanged { device: device_id(n), state, events: Vec::new() }
 }
 
+/// An edit of a device that nobody has edited but for its metadata.
 fn edited(n: u128, old: &str, new: &str, nickname: Option<&str>, is_managed: bool) -> Change {
-    Change::DeviceEdited {
-        device: device_id(n),
-        nickname: nickname.map(str::to_owned),
-        old_metadata: old.to_owned(),
-        new_metadata: new.to_owned(),
-        is_managed,
-        events: Vec::new(),
-    }
+    let before = Editable { custom_metadata: old.to_owned(), ..device(n).editable() };
+    let after = Editable { nickname: nickname.map(str::to_owned), custom_metadata: new.to_owned(), is_managed };
+    Change::DeviceEdited { device: device_id(n), before, after, events: Vec::new() }
 }
 
 #[tokio::test]
@@ -95,11 +91,15 @@ async fn changes_of_a_device_that_is_not_there_conflict() {
 }
 
 #[tokio::test]
-async fn an_edit_needs_the_metadata_that_were_read() {
+async fn an_edit_needs_everything_to_be_as_it_was_read() {
     let world = World::new().await;
     world.commit(edited(1, "{}", r#"{"a":"1"}"#, None, true)).await;
-    assert_eq!(world.conflict(edited(1, "{}", r#"{"b":"2"}"#, None, true)).await, "device_metadata");
+    assert_eq!(world.conflict(edited(1, "{}", r#"{"b":"2"}"#, None, true)).await, "device_edited");
     assert_eq!(found(&world, 1).await.custom_metadata, r#"{"a":"1"}"#);
+    world.commit(edited(2, "{}", "{}", Some("Suite"), true)).await;
+    assert_eq!(world.conflict(edited(2, "{}", r#"{"b":"2"}"#, None, true)).await, "device_edited");
+    world.commit(edited(3, "{}", "{}", None, false)).await;
+    assert_eq!(world.conflict(edited(3, "{}", r#"{"b":"2"}"#, None, true)).await, "device_edited");
 }
 
 #[tokio::test]

@@ -3,11 +3,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use thumbturn_core::change::Change;
+use thumbturn_core::devices::Editable;
 use thumbturn_core::events::{Event, EventKind, Method, RecordedEvent};
 use thumbturn_core::locks::Bolt;
 use thumbturn_store::EventFilter;
 
-use crate::support::{ACCOUNT, World, account_id, attempt_id, device_event, device_id, event_id, everything, tell};
+use crate::support::{
+    ACCOUNT, World, account_id, attempt_id, device, device_event, device_id, event_id, everything, tell,
+};
 
 fn moved(n: u128, device: u128) -> Event {
     let kind = EventKind::LockMoved {
@@ -33,10 +36,8 @@ async fn an_event_comes_back_with_its_place_and_time() {
     let world = World::new().await;
     let edit = Change::DeviceEdited {
         device: device_id(1),
-        nickname: None,
-        old_metadata: "{}".to_owned(),
-        new_metadata: r#"{"a":"b"}"#.to_owned(),
-        is_managed: true,
+        before: device(1).editable(),
+        after: Editable { nickname: None, custom_metadata: r#"{"a":"b"}"#.to_owned(), is_managed: true },
         events: vec![moved(1, 1)],
     };
     let before = Timestamp::now();

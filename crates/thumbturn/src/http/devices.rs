@@ -8,7 +8,6 @@ use thumbturn_api::{
     CustomMetadata, ErrorType, Limit, MetadataChanges, MetadataFilter, MetadataValue, NonEmptyString, Page, Text,
 };
 use thumbturn_core::devices as domain;
-use thumbturn_core::hub::DeviceEdit;
 use thumbturn_core::ids::DeviceId;
 use thumbturn_core::ports::CommitError;
 use thumbturn_core::scope::Scope;
@@ -193,6 +192,8 @@ fn has(flags: &CapabilityFlags, flag: CapabilityFlag) -> bool {
 pub(crate) async fn update(app: App, call: Call, params: UpdateDevice) -> Outcome<()> {
     let scope = call.caller.scope()?;
     let id: DeviceId = params.device_id.0.into();
+    // What is sent is laid over what was read, so one edit of a device follows the other.
+    let _alone = app.changing_device(id).await;
     for _ in 0..EDIT_TRIES {
         let device = any(&app, &scope, id).await?;
         if !device.is_managed {
@@ -207,7 +208,7 @@ pub(crate) async fn update(app: App, call: Call, params: UpdateDevice) -> Outcom
     Err(Failure::unavailable("The device is being changed by others. Try again."))
 }
 
-fn edit(device: &domain::Device, params: &UpdateDevice) -> Outcome<DeviceEdit> {
+fn edit(device: &domain::Device, params: &UpdateDevice) -> Outcome<domain::Editable> {
     use thumbturn_api::Nullable::{Absent, Null, Value};
     let nickname = match params.nickname() {
         Absent => device.nickname.clone(),
@@ -223,7 +224,7 @@ fn edit(device: &domain::Device, params: &UpdateDevice) -> Outcome<DeviceEdit> {
         Some(changes) => merged(&device.custom_metadata, changes)?,
         None => device.custom_metadata.clone(),
     };
-    Ok(DeviceEdit { nickname, custom_metadata, is_managed: params.is_managed })
+    Ok(domain::Editable { nickname, custom_metadata, is_managed: params.is_managed })
 }
 
 fn merged(stored: &str, changes: &MetadataChanges) -> Outcome<String> {
