@@ -51,7 +51,11 @@ impl Observed {
                 self.state.fresh = false;
                 Vec::new()
             }
-            What::Obstructed | What::Doubt { .. } | What::Read { said: Said::Obstructed, .. } => Vec::new(),
+            What::Doubt { to } => {
+                self.doubted(to);
+                Vec::new()
+            }
+            What::Obstructed | What::Read { said: Said::Obstructed, .. } => Vec::new(),
         }
     }
 
@@ -61,6 +65,16 @@ impl Observed {
         self.state.fresh = true;
         self.state.jammed_since = None;
         self.state.reported_at = Some(at);
+    }
+
+    /// What the lock perhaps says contradicts what it said before: until a read settles it, neither is shown as true.
+    fn doubted(&mut self, to: Known) {
+        let agrees = match to {
+            Known::Nothing => true,
+            Known::At(bolt) => self.state.bolt == Some(bolt) && self.state.jammed_since.is_none(),
+            Known::Jammed => self.state.jammed_since.is_some(),
+        };
+        self.state.fresh &= agrees;
     }
 
     /// A first word after a silence is a movement only if it differs from the last word before.

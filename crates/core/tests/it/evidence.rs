@@ -1,5 +1,7 @@
 //! Whole attempts: what a lock and its hub do to a command, and how the attempt ends.
 
+use std::time::Duration;
+
 use thumbturn_core::attempts::{Failure, FailureKind, Outcome};
 use thumbturn_core::events::Method;
 use thumbturn_core::locks::{Bolt, Traits, Unavailable};
@@ -51,6 +53,16 @@ async fn the_old_state_right_after_the_command_confirms_nothing_and_harms_nothin
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_without_movement_is_no_movement() {
     assert_eq!(comes_to(TALKATIVE, vec![(20, Word::Ack)]).await, (failed(FailureKind::NoMovement), 5_030, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_motor_that_may_still_run_is_not_called_unmoved() {
+    let slow = |seconds| Traits { settle: Duration::from_secs(seconds), ..TALKATIVE };
+    assert_eq!(comes_to(slow(25), vec![(20, Word::Ack)]).await, (failed(FailureKind::NoMovement), 25_030, 1));
+    // A read in time for the deadline is still made, but the old state says nothing yet.
+    assert_eq!(comes_to(slow(40), vec![(20, Word::Ack)]).await, (failed(FailureKind::OutcomeUnknown), 30_000, 1));
+    let late = vec![(20, Word::Ack), (29_000, Word::Move), (29_000, Word::Tagged(Method::Remote))];
+    assert_eq!(comes_to(slow(40), late).await, (CONFIRMED, 29_000, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,11 +204,32 @@ async fn a_repeat_of_an_old_report_confirms_nothing_and_changes_no_state() {
         house.pass(1_000).await;
         house.hub.say(0, Said::At(Bolt::Unlocked), how).await;
         house.pass(1).await;
-        assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Locked));
+        assert_eq!(house.state(0).shown_bolt(), None, "in doubt");
         assert_eq!(house.end(ticket).await, failed(FailureKind::NoMovement), "{how:?}");
         assert_eq!(house.moves(0).len(), moves);
         assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Locked));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_that_no_read_settles_is_not_shown_as_truth_and_is_asked_about_again() {
+    let house = House::with(1, TERSE).await;
+    house.pass(10_000).await;
+    for (bolt, later) in [(Bolt::Unlocked, 1_800), (Bolt::Locked, 1_800), (Bolt::Unlocked, 1)] {
+        house.hub.set(|state| state.locks[0].reads = Reads::Fail);
+        house.hub.moved(0, bolt, How::Untagged).await;
+        house.pass(later).await;
+    }
+    assert_eq!(house.state(0).shown_bolt(), None);
+    let reads = house.hub.reads();
+    house.pass(24 * 3_600_000).await;
+    assert_eq!(house.state(0).shown_bolt(), None, "unknown is called unknown");
+    let asked = house.hub.reads() - reads;
+    assert!((10..=40).contains(&asked), "{asked} reads in a day");
+    house.hub.set(|state| state.locks[0].reads = Reads::Answer(30));
+    house.pass(3_600_000).await;
+    assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Unlocked));
+    assert_eq!(house.moves(0).last().map(|(to, ..)| *to), Some(Bolt::Unlocked));
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,6 +111,9 @@ impl LockTask {
     }
 
     pub(super) async fn on_fact(&mut self, fact: Fact) {
+        if matches!(fact.what, What::Read { .. }) {
+            self.reads.answered();
+        }
         if let What::Read { read, said, .. } = fact.what
             && self.recovery.as_ref().is_some_and(|recovery| recovery.asked == Some(read))
         {

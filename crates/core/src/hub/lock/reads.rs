@@ -16,6 +16,9 @@ use crate::time::Moment;
 /// Between two reads that nobody's attempt asked for.
 const READ_PAUSE: Duration = Duration::from_secs(2);
 
+/// Before a read that got no answer is asked again; doubled each time, up to the longest: 24 reads a day.
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3_600));
+
 /// How long a driver may take to hand a read over.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 
@@ -25,6 +28,8 @@ pub(super) struct Reads {
     last: Option<Moment>,
     wanted: Option<Moment>,
     asking: Option<Asking>,
+    /// How many reads in a row got no answer.
+    unanswered: u32,
 }
 
 struct Asking {
@@ -43,6 +48,12 @@ impl Reads {
     pub(super) fn forget(&mut self) {
         self.wanted = None;
         self.asking = None;
+        self.unanswered = 0;
+    }
+
+    /// The lock answered.
+    pub(super) fn answered(&mut self) {
+        self.unanswered = 0;
     }
 
     /// Returns when a read could not be handed over.
@@ -114,6 +125,17 @@ impl LockTask {
             self.recovered(None).await;
         } else if self.running.as_ref().is_some_and(|running| running.asked == Some(read)) {
             self.input(Input::ReadFailed).await;
+        } else if self.memory.in_doubt() || self.memory.known() == Known::Nothing {
+            self.read_again();
+        }
+    }
+
+    /// Nobody else will settle where the bolt is, so the lock is asked again, less and less often.
+    fn read_again(&mut self) {
+        let pause = RETRY_PAUSE.0.saturating_mul(1 << self.reads.unanswered.min(16)).min(RETRY_PAUSE.1);
+        self.reads.unanswered += 1;
+        if self.traits.readable && self.link.is_some() && self.reads.wanted.is_none() {
+            self.reads.wanted = Some(self.shared.now().after(pause).steadily());
         }
     }
 
