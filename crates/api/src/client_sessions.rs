@@ -84,7 +84,7 @@ endpoints! {
             /// The customer it belongs to.
             customer_key: Option<NonEmptyString>,
             /// Older form of `customer_key`.
-            customer_id: Option<String>,
+            customer_id: Option<NonEmptyString>,
         },
     }
 

@@ -42,7 +42,7 @@ pub use ids::*;
 pub use input::{Request, read_input, read_request};
 pub use metadata::{CustomMetadata, MetadataChanges, MetadataFilter, MetadataValue};
 pub use official_paths::{OFFICIAL_PATHS, is_official_path};
-pub use params::{JsonObject, Nullable, Param, ParamSet};
+pub use params::{JsonObject, Nullable, Param, ParamSet, Strict};
 pub use problems::Problems;
 pub use query::{QueryError, parse_query};
 pub use schema::{Field, Format, Kind, Schema};

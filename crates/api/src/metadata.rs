@@ -47,16 +47,6 @@ pub struct MetadataChanges(pub BTreeMap<String, Option<MetadataValue>>);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetadataFilter(pub BTreeMap<String, Option<MetadataValue>>);
 
-impl MetadataFilter {
-    /// Whether an object with these pairs matches.
-    pub fn matches(&self, metadata: &CustomMetadata) -> bool {
-        self.0.iter().all(|(key, wanted)| match (metadata.get(key), wanted) {
-            (Some(MetadataValue::Boolean(stored)), Some(MetadataValue::Text(text))) => stored.to_string() == *text,
-            (stored, wanted) => stored == wanted.as_ref(),
-        })
-    }
-}
-
 fn schema() -> Schema {
     let text = Schema::text(None, Some(MAX_VALUE_CHARS));
     let values = Box::new(Schema::of(Kind::OneOf(vec![text, Schema::of(Kind::Boolean)])).or_null());
@@ -89,7 +79,7 @@ fn read_value(value: &Value, problems: &mut Problems) -> Option<Option<MetadataV
 }
 
 fn check_keys(input: &JsonObject, problems: &mut Problems) {
-    if input.len() > MAX_PAIRS {
+    if input.values().filter(|value| !value.is_null() && value.as_str() != Some("")).count() > MAX_PAIRS {
         problems.add(format!("Object must contain at most {MAX_PAIRS} key(s)"));
     }
     for key in input.keys() {
@@ -159,11 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_matches_unset_keys_and_booleans_sent_as_text() {
+    fn removals_do_not_count() {
+        let many: JsonObject = (0..51).map(|n| (n.to_string(), json!(null))).collect();
+        assert_eq!(read::<MetadataChanges>(&Value::Object(many)).unwrap().0.len(), 51);
+    }
+
+    #[test]
+    fn a_filter_keeps_what_must_be_unset_and_leaves_empty_texts_out() {
         let filter: MetadataFilter = read(&json!({"vip": "true", "gone": null, "ignored": ""})).unwrap();
-        let mut metadata = CustomMetadata::from([("vip".to_owned(), MetadataValue::Boolean(true))]);
-        assert!(filter.matches(&metadata));
-        metadata.insert("gone".to_owned(), MetadataValue::Text("no".to_owned()));
-        assert!(!filter.matches(&metadata));
+        assert_eq!(filter.0.keys().collect::<Vec<_>>(), ["gone", "vip"]);
+        assert_eq!(filter.0["gone"], None);
     }
 }

@@ -161,6 +161,29 @@ impl<T: Param> Param for Vec<T> {
     }
 }
 
+/// An object in which an unknown name is an error: for what is ours alone, where a mistyped name must not be taken for
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strict<T>(pub T);
+
+impl<T: Param + ParamSet> Param for Strict<T> {
+    fn schema() -> Schema {
+        T::schema()
+    }
+
+    fn read(value: &Value, problems: &mut Problems) -> Option<Self> {
+        let fields = T::fields();
+        let names = value.as_object().into_iter().flat_map(JsonObject::keys);
+        let mut is_known = true;
+        for name in names.filter(|name| fields.iter().all(|field| field.name != name.as_str())) {
+            is_known = false;
+            let known: Vec<String> = fields.iter().map(|field| format!("'{}'", field.name)).collect();
+            problems.at(name, |at| at.add(format!("Unrecognized key. Expected {}", known.join(" | "))));
+        }
+        T::read(value, problems).filter(|_| is_known).map(Self)
+    }
+}
+
 /// Reads text, or records that the value is something else.
 pub(crate) fn read_str<'a>(value: &'a Value, problems: &mut Problems) -> Option<&'a str> {
     if !value.is_string() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::endpoint::endpoints;
 use crate::enums::string_enum;
 use crate::ids::DeviceId;
-use crate::params::{Nullable, Param, object};
+use crate::params::{Nullable, Param, Strict, object};
 use crate::problems::Problems;
 use crate::schema::{Kind, Schema};
 use crate::values::{Fraction, Integer, NonEmptyString, Secret};
@@ -243,7 +243,7 @@ endpoints! {
             /// What kind of lock it plays.
             profile: Option<NonEmptyString>,
             /// What is wrong with it.
-            faults: Option<SandboxFaultsUpdate>,
+            faults: Option<Strict<SandboxFaultsUpdate>>,
         },
     }
 

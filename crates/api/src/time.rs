@@ -21,9 +21,22 @@ pub struct Timestamp(pub jiff::Timestamp);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PreciseTimestamp(pub jiff::Timestamp);
 
-/// Parses RFC 3339: seconds and an offset are required, a fraction of up to nine digits is optional.
+/// Parses RFC 3339: seconds and an offset are required, a fraction is optional. Its digits beyond the ninth mean
+/// nothing, and a time after the last one that we can count (near the end of the year 9999) is that one.
 fn parse(text: &str) -> Option<jiff::Timestamp> {
-    is_rfc3339(text.as_bytes()).then(|| text.parse().ok()).flatten()
+    if !is_rfc3339(text.as_bytes()) {
+        return None;
+    }
+    let (clock, rest) = text.split_at_checked(19)?;
+    let digits = rest.strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let offset = rest.get(if digits > 0 { digits + 1 } else { 0 }..)?;
+    let fraction = rest.get(..if digits > 0 { 1 + digits.min(9) } else { 0 })?;
+    let read = |clock: &str| format!("{clock}{fraction}{offset}").parse().ok();
+    // The last two days of the calendar are beyond the last instant in some time zone.
+    read(clock).or_else(|| {
+        let earlier = clock.strip_prefix("9999-12-31").map(|time| format!("9999-12-01{time}"))?;
+        read(&earlier).map(|_: jiff::Timestamp| jiff::Timestamp::MAX)
+    })
 }
 
 /// Whether the text has the form `2026-01-15T08:30:00[.fraction](Z|+00:00)`. The parser behind it is more liberal.
@@ -36,7 +49,13 @@ fn is_rfc3339(text: &[u8]) -> bool {
     let offset = &rest[fraction_length..];
     fraction_length != 1
         && matches_form(clock, b"0000-00-00T00:00:00")
-        && (matches!(offset, b"Z" | b"z") || matches_form(offset, b"+00:00") || matches_form(offset, b"-00:00"))
+        && (matches!(offset, b"Z" | b"z") || is_offset(offset))
+}
+
+/// Whether the text is `+hh:mm` or `-hh:mm` with an hour and a minute that exist.
+fn is_offset(text: &[u8]) -> bool {
+    let has_form = matches_form(text, b"+00:00") || matches_form(text, b"-00:00");
+    has_form && text[1..3] <= b"23"[..] && text[4..6] <= b"59"[..]
 }
 
 /// Whether the text has digits where `form` has `0`, and otherwise the bytes of `form` (letters in any case).
@@ -105,6 +124,8 @@ mod tests {
             ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000Z"),
             ("2024-01-01t02:00:00.1239999+02:00", "2024-01-01T00:00:00.123Z"),
             ("2023-12-31T19:00:00.5-05:00", "2024-01-01T00:00:00.500Z"),
+            ("2024-01-01T00:00:00.1234567899999Z", "2024-01-01T00:00:00.123Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00.999Z"),
         ] {
             assert_eq!(Timestamp(parse(text).unwrap()).to_string(), expected);
         }
@@ -120,6 +141,9 @@ mod tests {
             "2024-01-01T00:00:00",
             "2024-01-01T00:00:00.Z",
             "2024-01-01T00:00:00+0000",
+            "2024-01-01T00:00:00+25:00",
+            "2024-01-01T00:00:00+01:60",
+            "9999-12-31T25:00:00Z",
             "2024-02-30T00:00:00Z",
             "2024-01-01T25:00:00Z",
             "2024-01-01T00:00:00+00:00[UTC]",

@@ -101,7 +101,7 @@ failure_kinds! {
     /// The hub refuses our credentials; nothing was sent.
     AccountDisconnected = "account_disconnected", "The hub refuses the account's credentials. No command was sent.";
     /// The lock vanished from its hub while the attempt waited.
-    DeviceRemoved = "device_removed", "The hub no longer knows this lock.";
+    DeviceRemoved = "device_removed", "The lock was removed from its hub or its account.";
     /// The lock or its hub refused the command.
     CommandRejected = "command_rejected", "The lock or its hub refused the command.";
     /// Accepted, and a read after it still shows the old state.

@@ -142,6 +142,8 @@ pub struct SetUp {
     pub account: Account,
     /// Its virtual locks.
     pub devices: Vec<Device>,
+    /// What is told about it.
+    pub events: Vec<Event>,
 }
 
 /// An idempotency key, claimed for one call.

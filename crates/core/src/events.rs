@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::accounts::LinkTrouble;
 use crate::devices::{BatteryStatus, OfflineBecause};
 use crate::ids::{AccountId, AttemptId, ClientSessionId, DeviceId, EventId, WorkspaceId};
 use crate::locks::{Action, Bolt};
@@ -109,7 +110,10 @@ pub enum EventKind {
     /// A hub was connected, for the first time or again.
     AccountConnected,
     /// A hub's connection was lost.
-    AccountDisconnected,
+    AccountDisconnected {
+        /// Why.
+        trouble: LinkTrouble,
+    },
     /// The first discovery of a hub is done.
     AccountCompletedFirstSync,
     /// The discovery after a reconnection is done.
@@ -153,7 +157,7 @@ impl EventKind {
                 "action_attempt.unlock_door.failed"
             }
             Self::AccountConnected => "connected_account.connected",
-            Self::AccountDisconnected => "connected_account.disconnected",
+            Self::AccountDisconnected { .. } => "connected_account.disconnected",
             Self::AccountCompletedFirstSync => "connected_account.completed_first_sync",
             Self::AccountCompletedFirstSyncAfterReconnection => {
                 "connected_account.completed_first_sync_after_reconnection"

@@ -114,6 +114,17 @@ pub enum What {
     Unsure,
 }
 
+impl What {
+    /// Where the bolt is, if that is what was told.
+    #[must_use]
+    pub const fn position(&self) -> Option<Bolt> {
+        match self {
+            Self::Moved { to: at, .. } | Self::Operated { at, .. } | Self::Read { said: Said::At(at), .. } => Some(*at),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Held {
     from: Known,

@@ -174,5 +174,6 @@ fn set_up() -> SetUp {
             created_at: now,
         },
         devices: (0..TASKS).map(device).collect(),
+        events: Vec::new(),
     }
 }

@@ -107,14 +107,21 @@ fn link_columns(link: &LinkState) -> LinkColumns<'_> {
     match link {
         LinkState::Connecting => ("connecting", None, None),
         LinkState::Up => ("up", None, None),
-        LinkState::Down { trouble, message, since } => {
-            let word = match trouble {
-                LinkTrouble::HubDisconnected => "hub_disconnected",
-                LinkTrouble::CredentialsRefused => "credentials_refused",
-            };
-            (word, Some(message), Some(*since))
-        }
+        LinkState::Down { trouble, message, since } => (trouble_word(*trouble), Some(message), Some(*since)),
     }
+}
+
+pub(crate) const fn trouble_word(trouble: LinkTrouble) -> &'static str {
+    match trouble {
+        LinkTrouble::HubDisconnected => "hub_disconnected",
+        LinkTrouble::CredentialsRefused => "credentials_refused",
+    }
+}
+
+pub(crate) fn trouble_from(word: &str) -> Option<LinkTrouble> {
+    [LinkTrouble::HubDisconnected, LinkTrouble::CredentialsRefused]
+        .into_iter()
+        .find(|trouble| trouble_word(*trouble) == word)
 }
 
 fn map_link(row: &mut Columns<'_>) -> Result<LinkState, Corrupt> {
@@ -122,9 +129,7 @@ fn map_link(row: &mut Columns<'_>) -> Result<LinkState, Corrupt> {
     let trouble = match word {
         "connecting" => return Ok(LinkState::Connecting),
         "up" => return Ok(LinkState::Up),
-        "hub_disconnected" => LinkTrouble::HubDisconnected,
-        "credentials_refused" => LinkTrouble::CredentialsRefused,
-        other => return Err(Corrupt::new(format!("unknown link state {other:?}"))),
+        other => trouble_from(other).ok_or_else(|| Corrupt::new(format!("unknown link state {other:?}")))?,
     };
     let since = since.ok_or_else(|| Corrupt::new("a link is down since no time"))?;
     Ok(LinkState::Down { trouble, message: message.unwrap_or_default(), since })

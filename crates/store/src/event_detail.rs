@@ -7,6 +7,7 @@ use thumbturn_core::ids::{AttemptId, ClientSessionId};
 use thumbturn_core::locks::{Action, Bolt};
 use uuid::Uuid;
 
+use crate::accounts::{trouble_from, trouble_word};
 use crate::devices::because_from;
 use crate::error::Corrupt;
 
@@ -52,6 +53,9 @@ fn detail_of(kind: &EventKind) -> Detail {
         EventKind::DeviceDisconnected { because, .. } => {
             Detail { because: word(because.as_str()), ..Detail::default() }
         }
+        EventKind::AccountDisconnected { trouble } => {
+            Detail { because: word(trouble_word(*trouble)), ..Detail::default() }
+        }
         EventKind::DeviceDeleted { name } | EventKind::DeviceNameChanged { name } => {
             Detail { name: Some(name.clone()), ..Detail::default() }
         }
@@ -71,7 +75,6 @@ fn detail_of(kind: &EventKind) -> Detail {
         | EventKind::DeviceConvertedToUnmanaged
         | EventKind::AttemptEnded { .. }
         | EventKind::AccountConnected
-        | EventKind::AccountDisconnected
         | EventKind::AccountCompletedFirstSync
         | EventKind::AccountCompletedFirstSyncAfterReconnection
         | EventKind::AccountDeleted => Detail::default(),
@@ -110,7 +113,7 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
         "action_attempt.unlock_door.succeeded" => ended(attempt?, Action::UnlockDoor, true),
         "action_attempt.unlock_door.failed" => ended(attempt?, Action::UnlockDoor, false),
         "connected_account.connected" => EventKind::AccountConnected,
-        "connected_account.disconnected" => EventKind::AccountDisconnected,
+        "connected_account.disconnected" => EventKind::AccountDisconnected { trouble: trouble_from(&detail.because?)? },
         "connected_account.completed_first_sync" => EventKind::AccountCompletedFirstSync,
         "connected_account.completed_first_sync_after_reconnection" => {
             EventKind::AccountCompletedFirstSyncAfterReconnection
@@ -155,6 +158,7 @@ fn reason_from(word: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use thumbturn_core::accounts::LinkTrouble;
     use thumbturn_core::devices::OfflineBecause;
 
     use super::*;
@@ -184,7 +188,8 @@ mod tests {
             ended(attempt, Action::UnlockDoor, true),
             ended(attempt, Action::UnlockDoor, false),
             EventKind::AccountConnected,
-            EventKind::AccountDisconnected,
+            EventKind::AccountDisconnected { trouble: LinkTrouble::HubDisconnected },
+            EventKind::AccountDisconnected { trouble: LinkTrouble::CredentialsRefused },
             EventKind::AccountCompletedFirstSync,
             EventKind::AccountCompletedFirstSyncAfterReconnection,
             EventKind::AccountDeleted,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 pub enum MetadataValue {
     /// This text, or the truth value that is written so. Every value matches an empty text.
     Text(String),
-    /// This truth value, or the text that writes it.
+    /// This truth value.
     Flag(bool),
     /// The key must not be there.
     Unset,
@@ -20,12 +20,12 @@ pub(crate) fn has(json: &str, wanted: &[(String, MetadataValue)]) -> bool {
     }
     let metadata = parse(json);
     wanted.iter().all(|(key, wanted)| {
-        let actual = metadata.get(key).and_then(plain);
+        let actual = metadata.get(key);
         match wanted {
             MetadataValue::Text(text) if text.is_empty() => true,
-            MetadataValue::Text(text) => actual.as_ref() == Some(text),
-            MetadataValue::Flag(flag) => actual.as_deref() == Some(if *flag { "true" } else { "false" }),
-            MetadataValue::Unset => actual.is_none(),
+            MetadataValue::Text(text) => actual.and_then(plain).as_ref() == Some(text),
+            MetadataValue::Flag(flag) => actual.and_then(Value::as_bool) == Some(*flag),
+            MetadataValue::Unset => actual.and_then(plain).is_none(),
         }
     })
 }
@@ -56,12 +56,13 @@ mod tests {
     }
 
     #[test]
-    fn truth_values_and_their_texts_are_the_same() {
+    fn a_text_matches_the_truth_value_that_it_writes_and_not_the_other_way_round() {
         for json in [r#"{"k":true}"#, r#"{"k":"true"}"#] {
-            assert!(matches(json, MetadataValue::Flag(true)));
             assert!(matches(json, MetadataValue::Text("true".to_owned())));
             assert!(!matches(json, MetadataValue::Flag(false)));
         }
+        assert!(matches(r#"{"k":true}"#, MetadataValue::Flag(true)));
+        assert!(!matches(r#"{"k":"true"}"#, MetadataValue::Flag(true)));
     }
 
     #[test]

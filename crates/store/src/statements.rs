@@ -85,5 +85,5 @@ fn plan_set_up(set_up: &SetUp, secrets: &Secrets) -> Result<Plan, StoreError> {
     statements.extend(set_up.keys.iter().map(credentials::insert));
     statements.push(accounts::insert(&set_up.account, secrets)?);
     statements.extend(set_up.devices.iter().map(devices::upsert));
-    Ok(fresh(statements))
+    with_events(statements, Vec::new(), &set_up.events)
 }

@@ -7,7 +7,8 @@ use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::change::{Change, SetUp};
 use thumbturn_core::credentials::{Key, KeyKind};
 use thumbturn_core::devices::{Device, DeviceState};
-use thumbturn_core::ids::{AccountId, DeviceId, KeyId, OperatorId, WorkspaceId};
+use thumbturn_core::events::{Event, EventKind};
+use thumbturn_core::ids::{AccountId, DeviceId, EventId, KeyId, OperatorId, WorkspaceId};
 use thumbturn_core::ports::{CommitError, StoreError};
 use thumbturn_core::scope::Scope;
 use thumbturn_core::workspaces::Workspace;
@@ -110,13 +111,15 @@ impl NewInstallation {
         // Lists are in order of creation: a microsecond apart, the locks keep the order that they have here.
         let times = (0..).map(|index| now.checked_add(SignedDuration::from_micros(index)).unwrap_or(now));
         let locks = fixtures().into_iter().zip(times);
-        let devices = locks.map(|(fixture, made_at)| virtual_lock(&account, fixture.about(), made_at)).collect();
+        let devices: Vec<Device> =
+            locks.map(|(fixture, made_at)| virtual_lock(&account, fixture.about(), made_at)).collect();
         let keys = vec![
             key(KeyKind::ApiKey, &api_key, Some(workspace.id), None, "Default API key", now),
             key(KeyKind::PersonalAccessToken, &personal_access_token, None, Some(operator), "Default token", now),
             key(KeyKind::PublishableKey, &publishable_key, Some(workspace.id), None, "Default publishable key", now),
         ];
-        let change = SetUp { operator, workspace, keys, account, devices };
+        let events = devices.iter().map(added).collect();
+        let change = SetUp { operator, workspace, keys, account, devices, events };
         Self { change, api_key, personal_access_token }
     }
 
@@ -175,6 +178,17 @@ fn virtual_lock(account: &Account, about: thumbturn_core::devices::About, now: T
         is_managed: true,
         state: DeviceState::default(),
         created_at: now,
+    }
+}
+
+fn added(device: &Device) -> Event {
+    Event {
+        id: EventId::new_at(device.created_at),
+        workspace: device.workspace,
+        account: Some(device.account),
+        device: Some(device.id),
+        occurred_at: device.created_at,
+        kind: EventKind::DeviceAdded,
     }
 }
 

@@ -197,7 +197,7 @@ fn faults_are_counted_or_permanent() {
     let input = json!({"device_id": ID, "battery_level": 0.5, "relock_after_s": null,
         "faults": {"jam": true, "mute": 3, "lie": 0, "stale": false, "repeat_after_ms": 4500}});
     let set: SetSandboxLock = read(input).unwrap();
-    let faults = set.faults.unwrap();
+    let faults = set.faults.unwrap().0;
     assert_eq!(set.relock_after_s, Nullable::Null);
     assert_eq!(faults.jam, Some(FaultTimes::Always));
     assert_eq!(faults.mute, Some(FaultTimes::Count(3)));

@@ -51,9 +51,12 @@ pub enum BeginError {
     /// The device may not be commanded, now or by this caller.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Too many attempts wait for this lock, or the server stops: try again later.
+    /// Too many attempts wait for this lock: try again later.
     #[error("too many attempts are waiting for this lock")]
     Busy,
+    /// The server stops and takes no attempts.
+    #[error("the server is stopping")]
+    Stopping,
     /// The idempotency key was used before.
     #[error("the idempotency key was used before")]
     Repeated,
@@ -142,7 +145,7 @@ impl Engine {
         may_begin(scope, route, action)?;
         let Some(route) = route else { return Err(Refusal::NotFound.into()) };
         if self.draining.load(Ordering::Acquire) {
-            return Err(BeginError::Busy);
+            return Err(BeginError::Stopping);
         }
         let handle = self.directory.find(route.device).ok_or(BeginError::Busy)?;
         if handle.load.attempts.fetch_add(1, Ordering::AcqRel) >= self.shared.settings.queue_per_lock {

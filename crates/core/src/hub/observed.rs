@@ -10,6 +10,7 @@ use crate::ids::AttemptId;
 use crate::locks::Bolt;
 use crate::memory::{Cause, Fact, Known, What};
 use crate::ports::Said;
+use crate::time::Moment;
 
 /// A device's state and whether it is managed; unmanaged devices raise no lock events.
 #[derive(Clone, Debug)]
@@ -19,13 +20,35 @@ pub(crate) struct Observed {
 }
 
 /// For how long a movement that comes after an unknown outcome is still called that attempt's doing.
-pub(crate) const CREDIT: Duration = Duration::from_secs(600);
+const CREDIT: Duration = Duration::from_secs(600);
 
 /// Who is to be named as the cause of a movement to `wanted`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Credit {
     pub(crate) attempt: AttemptId,
     pub(crate) wanted: Bolt,
+}
+
+/// The attempts of one lock whose outcome stayed unknown: the last one for each position.
+#[derive(Debug, Default)]
+pub(crate) struct Unresolved(Vec<(Credit, Moment)>);
+
+impl Unresolved {
+    /// Keeps an attempt that ended as unknown `now`.
+    pub(crate) fn keep(&mut self, credit: Credit, now: Moment) {
+        self.0.retain(|(other, _)| other.wanted != credit.wanted);
+        self.0.push((credit, now.after(CREDIT)));
+    }
+
+    /// The attempt whose doing a movement `to` there may be.
+    pub(crate) fn of(&self, to: Bolt, now: Moment) -> Option<Credit> {
+        self.0.iter().find(|(credit, until)| credit.wanted == to && !now.reached(*until)).map(|(credit, _)| *credit)
+    }
+
+    /// Forgets an attempt whose movement was told.
+    pub(crate) fn settle(&mut self, attempt: AttemptId) {
+        self.0.retain(|(credit, _)| credit.attempt != attempt);
+    }
 }
 
 impl Observed {

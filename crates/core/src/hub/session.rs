@@ -55,6 +55,8 @@ pub(crate) struct Session {
     settled: tokio::sync::watch::Sender<bool>,
     reconnection: bool,
     pause: Duration,
+    /// Whether this connection is one that is told of.
+    is_news: bool,
 }
 
 struct Known {
@@ -103,6 +105,7 @@ pub(crate) fn spawn(
         settled,
         reconnection,
         pause: PAUSE.0,
+        is_news: false,
     };
     session.adopt(devices, leftovers);
     tokio::spawn(session.run(inbox));
@@ -216,6 +219,7 @@ impl Session {
         };
         drop(connecting);
         let link = connected.map_err(Ended::Lost)?;
+        self.up().await;
         for signal in early {
             if let Some(why) = self.on_signal(signal, None).await {
                 return Err(Ended::Lost(why));
@@ -324,21 +328,46 @@ impl Session {
         }
     }
 
-    async fn synced(&mut self) {
-        let mut kinds = Vec::new();
-        if self.account.link != LinkState::Up && !(self.account.link == LinkState::Connecting && self.reconnection) {
-            kinds.push(EventKind::AccountConnected);
-        }
-        if !self.account.first_sync_done {
-            kinds.push(EventKind::AccountCompletedFirstSync);
-        } else if !kinds.is_empty() {
-            kinds.push(EventKind::AccountCompletedFirstSyncAfterReconnection);
-        }
-        self.account.first_sync_done = true;
+    /// The hub is connected; its devices are told of after this. A start of ours that finds everything as it was is
+    /// no news.
+    async fn up(&mut self) {
+        self.is_news = match self.account.link {
+            LinkState::Up => false,
+            LinkState::Connecting => !self.reconnection,
+            LinkState::Down { .. } => true,
+        };
+        let kinds = if self.is_news { vec![EventKind::AccountConnected] } else { Vec::new() };
         self.set_link(LinkState::Up, kinds).await;
+    }
+
+    /// Every lock is known. What was said of them before is told before this.
+    async fn synced(&mut self) {
+        let is_first = !std::mem::replace(&mut self.account.first_sync_done, true);
+        let kinds = match (is_first, std::mem::take(&mut self.is_news)) {
+            (true, _) => vec![EventKind::AccountCompletedFirstSync],
+            (false, true) => vec![EventKind::AccountCompletedFirstSyncAfterReconnection],
+            (false, false) => Vec::new(),
+        };
+        if !kinds.is_empty() {
+            self.await_locks().await;
+            self.set_link(LinkState::Up, kinds).await;
+        }
         self.pause = PAUSE.0;
         self.resync = self.locks.values().map(|known| known.device.id).collect();
         self.settled.send_replace(true);
+    }
+
+    /// Waits until each lock has dealt with what it was told.
+    async fn await_locks(&self) {
+        let mut waiting = Vec::with_capacity(self.locks.len());
+        for known in self.locks.values() {
+            let (done, dealt_with) = oneshot::channel();
+            send(&known.handle, Message::Ping(done)).await;
+            waiting.push(dealt_with);
+        }
+        for dealt_with in waiting {
+            let _ = dealt_with.await;
+        }
     }
 
     async fn down(&mut self, why: &ConnectError) {
@@ -359,7 +388,7 @@ impl Session {
         }
         tracing::warn!(account.id = %self.account.id, %why, "a hub is not connected");
         let was_up = !matches!(self.account.link, LinkState::Down { .. });
-        let kinds = if was_up { vec![EventKind::AccountDisconnected] } else { Vec::new() };
+        let kinds = if was_up { vec![EventKind::AccountDisconnected { trouble }] } else { Vec::new() };
         let since = self.shared.now().wall;
         self.set_link(LinkState::Down { trouble, message: why.to_string(), since }, kinds).await;
     }

@@ -67,6 +67,7 @@ impl Shared {
                     tracing::warn!(condition = what, "a change found its row gone or ended");
                     return Recorded::Obsolete;
                 }
+                Err(CommitError::Busy) => tracing::debug!("the write queue is full; trying again"),
                 Err(error) => tracing::error!(%error, "a change could not be stored; trying again"),
             }
             self.clock.sleep_until(self.now().after(wait)).await;

@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 use thumbturn_core::attempts::FailureKind;
 use thumbturn_core::events::Method;
-use thumbturn_core::locks::Bolt;
+use thumbturn_core::locks::{Action, Bolt};
 use thumbturn_core::ports::How;
 
 use crate::house::{CONFIRMED, House, TALKATIVE, TERSE, failed};
-use crate::hub::{Deed, Word};
+use crate::hub::{Deed, Reads, Word};
 
 #[tokio::test(start_paused = true)]
 async fn a_late_report_updates_the_state_and_names_the_attempt_exactly_once() {
@@ -60,6 +60,28 @@ async fn a_movement_after_a_later_command_is_not_an_earlier_ones_doing() {
     house.hub.moved(0, Bolt::Unlocked, How::Untagged).await;
     house.pass(10).await;
     let expected = [(Bolt::Locked, Method::Remote, Some(id), None), (Bolt::Unlocked, Method::Unknown, None, None)];
+    assert_eq!(house.moves(0), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_unknown_outcomes_each_movement_names_its_own() {
+    let house = House::with(1, TERSE).await;
+    let mut ids = Vec::new();
+    house.hub.set(|state| state.locks[0].reads = Reads::Fail);
+    for _ in 0..2 {
+        house.hub.next(0, Deed::Write(vec![]));
+    }
+    for action in [Action::UnlockDoor, Action::LockDoor] {
+        let ticket = house.begin(0, action).await.unwrap();
+        ids.push(ticket.attempt.id);
+        assert_eq!(house.end(ticket).await, failed(FailureKind::OutcomeUnknown));
+    }
+    house.hub.moved(0, Bolt::Unlocked, How::Untagged).await;
+    house.pass(7_000).await;
+    house.hub.moved(0, Bolt::Locked, How::Untagged).await;
+    house.pass(10).await;
+    let expected =
+        [(Bolt::Unlocked, Method::Remote, Some(ids[0]), None), (Bolt::Locked, Method::Remote, Some(ids[1]), None)];
     assert_eq!(house.moves(0), expected);
 }
 

@@ -88,7 +88,7 @@ async fn draining_takes_nothing_new_and_waits_for_the_rest() {
         house.begin(1, Action::UnlockDoor).await
     };
     let ((), refused) = tokio::join!(house.engine.drain(), refused);
-    assert!(matches!(refused, Err(BeginError::Busy)));
+    assert!(matches!(refused, Err(BeginError::Stopping)));
     assert_eq!(*ticket.outcome.borrow(), Some(CONFIRMED));
 }
 

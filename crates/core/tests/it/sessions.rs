@@ -281,3 +281,20 @@ async fn a_command_on_its_way_to_a_lock_that_goes_out_of_reach_is_not_written() 
     house.pass(60_000).await;
     assert_eq!(house.hub.wrote().len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_hub_is_connected_before_its_locks_are_and_synced_after_them() {
+    let house = House::with(3, TALKATIVE).await;
+    let names = house.names();
+    let first: Vec<_> = names.iter().copied().take(8).collect();
+    let mut expected = vec!["connected_account.connected", "device.added", "device.added", "device.added"];
+    expected.extend(["device.connected"; 3]);
+    expected.push("connected_account.completed_first_sync");
+    assert_eq!(first[0], expected[0], "{names:?}");
+    assert_eq!(first[7], expected[7], "{names:?}");
+    let sorted = |mut names: Vec<&'static str>| {
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(sorted(first), sorted(expected));
+}

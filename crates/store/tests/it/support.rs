@@ -292,5 +292,6 @@ pub(crate) fn set_up() -> SetUp {
         keys: vec![key(1, KeyKind::ApiKey), token, key(3, KeyKind::PublishableKey)],
         account: account(0),
         devices: (0..5).map(device).collect(),
+        events: Vec::new(),
     }
 }

@@ -43,7 +43,7 @@ struct Wanted {
 
 /// `/client_sessions/create`
 pub(crate) async fn create(app: App, call: Call, params: CreateClientSession) -> Outcome<ClientSession> {
-    let customer_key = params.customer_key.map(Text::into_string).or(params.customer_id);
+    let customer_key = params.customer_key.or(params.customer_id).map(Text::into_string);
     let key = params.grants.user_identifier_key.as_deref().map(str::to_owned);
     let wanted = wanted(&app, &call, &params.grants, key, customer_key, StatusCode::UNAUTHORIZED).await?;
     for _ in 0..TRIES {

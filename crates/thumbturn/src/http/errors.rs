@@ -107,6 +107,7 @@ impl Failure {
         match error {
             BeginError::Refused(refusal) => Self::refused(refusal, device),
             BeginError::Busy => Self::unavailable("Too many actions are waiting for this lock. Try again shortly."),
+            BeginError::Stopping => Self::unavailable("The server is stopping. Try again shortly."),
             BeginError::Repeated => Self::new(ErrorType::IdempotencyKeyConflict, "The Idempotency-Key is in use"),
             BeginError::Store(error) => error.into(),
         }

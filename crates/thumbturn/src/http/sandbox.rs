@@ -82,7 +82,7 @@ fn patch(params: SetSandboxLock) -> Outcome<Patch> {
             Nullable::Value(seconds) => Some(seconds.get().unsigned_abs()),
         },
         profile,
-        faults: params.faults.map(faults_patch).unwrap_or_default(),
+        faults: params.faults.map(|faults| faults_patch(faults.0)).unwrap_or_default(),
     })
 }
 

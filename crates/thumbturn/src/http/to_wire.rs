@@ -19,6 +19,12 @@ use thumbturn_core::events::{EventKind, RecordedEvent};
 use thumbturn_core::locks::{Action, Bolt};
 use thumbturn_core::workspaces::Workspace;
 
+/// What an account's trouble is called on the wire.
+const ACCOUNT_ERROR: &str = "account_disconnected";
+const ACCOUNT_WARNING: &str = "provider_service_unavailable";
+const REFUSED: &str = "The hub refuses the account's credentials or settings.";
+const AWAY: &str = "The hub cannot be reached.";
+
 /// An attempt.
 pub(crate) fn action_attempt(attempt: &Attempt) -> ActionAttempt {
     let kind = match attempt.action {
@@ -117,17 +123,20 @@ fn properties(device: &devices::Device, name: String, image_base: &str) -> Devic
 }
 
 fn device_errors(device: &devices::Device) -> Vec<DeviceError> {
-    let Reach::Offline { because, since } = device.state.reach else { return Vec::new() };
-    let since = Timestamp(since);
-    let code = because.as_str();
-    vec![match because {
+    match device.state.reach {
+        Reach::Offline { because, since } => vec![device_error(because, since)],
+        Reach::Online | Reach::Unknown => Vec::new(),
+    }
+}
+
+fn device_error(because: OfflineBecause, since: jiff::Timestamp) -> DeviceError {
+    let (code, since) = (because.as_str(), Timestamp(since));
+    match because {
         OfflineBecause::DeviceDisconnected => DeviceError::of_device(code, "The lock cannot be reached.", since),
         OfflineBecause::HubDisconnected => DeviceError::of_device(code, "The lock's hub is not connected.", since),
         OfflineBecause::DeviceRemoved => DeviceError::of_device(code, "The hub no longer knows this lock.", since),
-        OfflineBecause::AccountDisconnected => {
-            DeviceError::of_account(code, "The hub refuses the account's credentials or settings.", since)
-        }
-    }]
+        OfflineBecause::AccountDisconnected => DeviceError::of_account(code, REFUSED, since),
+    }
 }
 
 fn device_warnings(device: &devices::Device) -> Vec<DeviceWarning> {
@@ -204,7 +213,7 @@ fn user_identifier(account: &Account) -> UserIdentifier {
 fn account_errors(account: &Account) -> Vec<ConnectedAccountError> {
     match &account.link {
         LinkState::Down { trouble: LinkTrouble::CredentialsRefused, message, since } => vec![ConnectedAccountError {
-            error_code: "account_disconnected".to_owned(),
+            error_code: ACCOUNT_ERROR.to_owned(),
             message: message.clone(),
             created_at: (*since).into(),
             is_connected_account_error: Some(true),
@@ -217,7 +226,7 @@ fn account_errors(account: &Account) -> Vec<ConnectedAccountError> {
 fn account_warnings(account: &Account) -> Vec<ConnectedAccountWarning> {
     match &account.link {
         LinkState::Down { trouble: LinkTrouble::HubDisconnected, message, since } => vec![ConnectedAccountWarning {
-            warning_code: "provider_service_unavailable".to_owned(),
+            warning_code: ACCOUNT_WARNING.to_owned(),
             message: message.clone(),
             created_at: (*since).into(),
         }],
@@ -231,7 +240,7 @@ pub(crate) fn event(recorded: &RecordedEvent) -> api::events::Event {
     let mut fields = JsonObject::new();
     put(&mut fields, "device_id", event.device.map(|id| json!(id.0)));
     put(&mut fields, "connected_account_id", event.account.map(|id| json!(id.0)));
-    kind_fields(&event.kind, &mut fields);
+    kind_fields(&event.kind, event.occurred_at, &mut fields);
     if !matches!(event.kind, EventKind::AttemptEnded { .. }) {
         put(&mut fields, "device_custom_metadata", recorded.device_custom_metadata.as_deref().map(pairs));
         put(&mut fields, "connected_account_custom_metadata", recorded.account_custom_metadata.as_deref().map(pairs));
@@ -257,7 +266,7 @@ fn pairs(text: &str) -> Value {
     json!(metadata(text))
 }
 
-fn kind_fields(kind: &EventKind, fields: &mut JsonObject) {
+fn kind_fields(kind: &EventKind, at: jiff::Timestamp, fields: &mut JsonObject) {
     match kind {
         EventKind::LockMoved { method, attempt, .. } => {
             put(fields, "method", Some(json!(method.as_str())));
@@ -272,7 +281,7 @@ fn kind_fields(kind: &EventKind, fields: &mut JsonObject) {
             put(fields, "action_type", Some(json!(action.as_str())));
             put(fields, "status", Some(json!(if *succeeded { "success" } else { "error" })));
         }
-        EventKind::DeviceDisconnected { because, .. } => disconnected(*because, fields),
+        EventKind::DeviceDisconnected { because, .. } => device_disconnected(*because, at, fields),
         EventKind::DeviceDeleted { name } | EventKind::DeviceNameChanged { name } => {
             put(fields, "device_name", Some(json!(name)));
         }
@@ -285,10 +294,7 @@ fn kind_fields(kind: &EventKind, fields: &mut JsonObject) {
             put(fields, "battery_status", Some(json!(status.as_str())));
             put(fields, "battery_level", Some(json!(level)));
         }
-        EventKind::AccountDisconnected => {
-            put(fields, "connected_account_errors", Some(json!([])));
-            put(fields, "connected_account_warnings", Some(json!([])));
-        }
+        EventKind::AccountDisconnected { trouble } => account_disconnected(*trouble, at, fields),
         EventKind::SessionDeleted { session } => put(fields, "client_session_id", Some(json!(session.0))),
         EventKind::DeviceAdded
         | EventKind::DeviceConnected { .. }
@@ -301,15 +307,40 @@ fn kind_fields(kind: &EventKind, fields: &mut JsonObject) {
     }
 }
 
-fn disconnected(because: OfflineBecause, fields: &mut JsonObject) {
+/// What stands in the way, as it was when the event happened.
+fn device_disconnected(because: OfflineBecause, at: jiff::Timestamp, fields: &mut JsonObject) {
     let code = match because {
-        OfflineBecause::DeviceRemoved => OfflineBecause::DeviceDisconnected.as_str(),
-        _ => because.as_str(),
+        OfflineBecause::DeviceRemoved => OfflineBecause::DeviceDisconnected,
+        _ => because,
     };
-    put(fields, "error_code", Some(json!(code)));
-    for list in ["connected_account_errors", "connected_account_warnings", "device_errors", "device_warnings"] {
-        put(fields, list, Some(json!([])));
+    put(fields, "error_code", Some(json!(code.as_str())));
+    let error = device_error(code, at);
+    put(fields, "device_errors", Some(json!([issue("error_code", &error.error_code, &error.message, at)])));
+    put(fields, "device_warnings", Some(json!([])));
+    match code {
+        OfflineBecause::AccountDisconnected => {
+            account_disconnected(LinkTrouble::CredentialsRefused, at, fields);
+        }
+        OfflineBecause::HubDisconnected => account_disconnected(LinkTrouble::HubDisconnected, at, fields),
+        OfflineBecause::DeviceDisconnected | OfflineBecause::DeviceRemoved => {
+            put(fields, "connected_account_errors", Some(json!([])));
+            put(fields, "connected_account_warnings", Some(json!([])));
+        }
     }
+}
+
+fn account_disconnected(trouble: LinkTrouble, at: jiff::Timestamp, fields: &mut JsonObject) {
+    let (errors, warnings) = match trouble {
+        LinkTrouble::CredentialsRefused => (json!([issue("error_code", ACCOUNT_ERROR, REFUSED, at)]), json!([])),
+        LinkTrouble::HubDisconnected => (json!([]), json!([issue("warning_code", ACCOUNT_WARNING, AWAY, at)])),
+    };
+    put(fields, "connected_account_errors", Some(errors));
+    put(fields, "connected_account_warnings", Some(warnings));
+}
+
+/// An error or warning as events carry it.
+fn issue(name: &str, code: &str, message: &str, at: jiff::Timestamp) -> Value {
+    json!({name: code, "message": message, "created_at": Timestamp(at)})
 }
 
 fn denied(code: &str) -> &'static str {
@@ -340,7 +371,7 @@ const fn description(kind: &EventKind) -> &'static str {
         EventKind::AttemptEnded { succeeded: true, .. } => "An action attempt succeeded.",
         EventKind::AttemptEnded { succeeded: false, .. } => "An action attempt failed.",
         EventKind::AccountConnected => "An account was connected.",
-        EventKind::AccountDisconnected => "An account lost its connection.",
+        EventKind::AccountDisconnected { .. } => "An account lost its connection.",
         EventKind::AccountCompletedFirstSync => "The devices of an account are known.",
         EventKind::AccountCompletedFirstSyncAfterReconnection => "The devices of an account are known again.",
         EventKind::AccountDeleted => "An account was deleted.",

@@ -281,7 +281,7 @@ async fn tenant(store: &Store, kind: Kind) -> Tenant {
         pat: pat.reveal(),
         publishable_key: publishable.reveal(),
     };
-    let set_up = SetUp { operator: OperatorId::new_at(now), workspace, keys, account, devices };
+    let set_up = SetUp { operator: OperatorId::new_at(now), workspace, keys, account, devices, events: Vec::new() };
     store.commit(Change::SetUp(Box::new(set_up))).await.unwrap();
     tenant
 }

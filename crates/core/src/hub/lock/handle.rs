@@ -36,6 +36,8 @@ pub(crate) enum Message {
     Managed(bool),
     /// Only to wake the task: see [`Load::lagging`].
     Lagging,
+    /// To be answered once everything before it has been dealt with.
+    Ping(oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::observed::{Credit, Observed};
+use super::observed::{Observed, Unresolved};
 use super::recovery::Recovery;
 use super::shared::Shared;
 use crate::attempt::{self, Input};
@@ -48,7 +48,7 @@ pub(crate) struct LockTask {
     reads: Reads,
     /// A first word of the wanted position, heard while an attempt is out: told in its name if it is confirmed.
     deferred: Option<Fact>,
-    unresolved: Option<(Credit, Moment)>,
+    unresolved: Unresolved,
     recovery: Option<Recovery>,
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn spawn(
         carrying: None,
         reads: Reads::default(),
         deferred: None,
-        unresolved: None,
+        unresolved: Unresolved::default(),
         recovery,
         shared,
     };
@@ -140,6 +140,7 @@ impl LockTask {
             Message::ReadFailed(read) => self.read_failed(read).await,
             Message::Gone => self.gone().await,
             Message::Managed(managed) => self.observed.managed = managed,
+            Message::Ping(done) => drop(done.send(())),
             Message::Lagging | Message::Stop(_) => {}
         }
     }

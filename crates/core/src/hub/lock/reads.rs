@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::LockTask;
 use crate::attempt::Input;
-use crate::hub::observed::{CREDIT, Credit};
+use crate::hub::observed::Credit;
 use crate::locks::Unavailable;
 use crate::memory::Known;
 use crate::ports::{Later, ReadId, Said};
@@ -145,7 +145,7 @@ impl LockTask {
         for (attempt, outcome) in recovery.outcomes(said) {
             if !outcome.succeeded() {
                 let credit = Credit { attempt: attempt.id, wanted: attempt.action.wanted() };
-                self.unresolved = Some((credit, self.shared.now().after(CREDIT)));
+                self.unresolved.keep(credit, self.shared.now());
             }
             self.commit_end(&attempt, outcome, Vec::new(), false).await;
         }

@@ -39,11 +39,13 @@ impl LockTask {
 
     pub(super) async fn note_fact(&mut self, fact: &Fact) {
         let now = self.shared.now();
-        let credit = self.unresolved.filter(|(_, until)| !now.reached(*until)).map(|(credit, _)| credit);
+        let credit = fact.what.position().and_then(|to| self.unresolved.of(to, now));
         let before = self.observed.state.clone();
         let kinds = self.observed.apply(fact, credit);
-        if kinds.iter().any(|kind| matches!(kind, EventKind::LockMoved { attempt: Some(_), .. })) {
-            self.unresolved = None;
+        for kind in &kinds {
+            if let EventKind::LockMoved { attempt: Some(attempt), .. } = kind {
+                self.unresolved.settle(*attempt);
+            }
         }
         self.record(&before, kinds, fact.occurred_at.unwrap_or(fact.heard.wall)).await;
     }

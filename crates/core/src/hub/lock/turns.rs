@@ -9,7 +9,7 @@ use super::{Job, LockTask};
 use crate::attempt::{self, Effect, Input, State, Terms};
 use crate::attempts::{Attempt, FailureKind, Outcome};
 use crate::events::{Event, EventKind, Method};
-use crate::hub::observed::{CREDIT, Credit};
+use crate::hub::observed::{Credit, Unresolved};
 use crate::locks::{Bolt, Unavailable};
 use crate::memory::{Fact, Known, What};
 use crate::ports::{Gate, Later, NotWritten, Order, ReadId};
@@ -188,7 +188,7 @@ impl LockTask {
         let before = self.observed.state.clone();
         let told = self.told_at_end(&outcome, credit, fact).await;
         if is_open_ended(&outcome) {
-            self.unresolved = Some((credit, self.shared.now().after(CREDIT)));
+            self.unresolved.keep(credit, self.shared.now());
         }
         let changed = before != self.observed.state;
         self.commit_end(&running.attempt, outcome, told, changed).await;
@@ -228,7 +228,7 @@ impl LockTask {
     /// The lock proved that it is where the attempt wanted it: that is its position, told in the attempt's name.
     fn confirmed(&mut self, credit: Credit, fact: Option<Fact>) -> Vec<Event> {
         // A later movement is not the doing of an attempt before this one.
-        self.unresolved = None;
+        self.unresolved = Unresolved::default();
         let at = fact.map_or_else(|| self.shared.now().wall, |fact| fact.occurred_at.unwrap_or(fact.heard.wall));
         self.observed.stands_at(credit.wanted, at);
         let attempt = Some(credit.attempt);
