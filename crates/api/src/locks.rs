@@ -4,6 +4,7 @@ use crate::action_attempts::ActionAttempt;
 use crate::device_filters::DeviceFilters;
 use crate::devices::Device;
 use crate::endpoint::endpoints;
+use crate::envelope::Page;
 use crate::ids::DeviceId;
 use crate::params::Nullable;
 use crate::values::{Limit, NonEmptyString};
@@ -61,12 +62,12 @@ endpoints! {
         rules: [AtLeastOne("device_id", "name")],
     }
 
-    /// Lists locks.
+    /// Lists locks: all of them, unless a `limit` is given.
     endpoint ListLocks {
         path: "/locks/list",
         methods: [GET, POST],
         auth: [ApiKey, PatWithWorkspace, ClientSession],
-        response: [devices, locks] => Vec<Device>,
+        response: [devices, locks] => Page<Device>,
         changes: false,
         groups: {
             /// Which locks to list.

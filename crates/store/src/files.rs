@@ -37,14 +37,40 @@ pub(crate) fn make_private(path: &Path) -> Result<(), OpenError> {
     private().create(true).truncate(false).open(path).map(drop).map_err(|source| io_error(path, source))
 }
 
-/// Writes a new file, mode 0600, and makes sure that it is on disk. Fails if it is there.
+/// Writes a new file, mode 0600, and makes sure that it is on disk. Fails if it is there. It appears whole or not at
+/// all, also after a crash.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = private().create_new(true).open(path)?;
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".draft");
+    let draft = PathBuf::from(draft);
+    let mut file = private().create(true).truncate(true).open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
+    // A link and not a rename, so that a file that is there stays; not every file system has links.
+    match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => fs::rename(&draft, path)?,
+        linked => {
+            fs::remove_file(&draft)?;
+            linked?;
+        }
+    }
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+/// Takes the right to read `path` from everybody but its owner, as a copy may have given it.
+pub(crate) fn close_to_others(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path)
+        && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+    {
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        match fs::set_permissions(path, closed) {
+            Ok(()) => tracing::warn!(path = %path.display(), "others could read the database: its mode is 0600 now"),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "others may read the database"),
+        }
     }
 }
 

@@ -63,11 +63,13 @@ pub fn open(options: OpenOptions) -> Result<Store, OpenError> {
     files::make_dir(&options.data_dir)?;
     let lock = files::lock_dir(&options.data_dir)?;
     let path = options.data_dir.join(DATABASE_FILE);
+    let was_there = path.metadata().is_ok_and(|file| file.len() > 0);
     files::make_private(&path)?;
+    files::close_to_others(&path);
     let failed = |source: rusqlite::Error| OpenError::Database { path: path.clone(), source: source.into() };
 
     let mut connection = sqlite::open_writer(&path).map_err(failed)?;
-    let secrets = unlock(&mut connection, &path, &options.key_path())?;
+    let secrets = unlock(&mut connection, &path, &options.key_path(), was_there)?;
     let last_event = newest_event(&connection).map_err(failed)?;
     let readers = Readers::open(&path, options.readers).map_err(failed)?;
     let caches = Arc::new(Caches::new());
@@ -77,13 +79,19 @@ pub fn open(options: OpenOptions) -> Result<Store, OpenError> {
 }
 
 /// Brings the schema up to date and checks that the key is the database's.
-fn unlock(connection: &mut Connection, path: &Path, key_path: &Path) -> Result<Secrets, OpenError> {
+fn unlock(connection: &mut Connection, path: &Path, key_path: &Path, was_there: bool) -> Result<Secrets, OpenError> {
     let failed = |source: rusqlite::Error| OpenError::Database { path: path.to_owned(), source: source.into() };
     let version = migrations::version(connection).map_err(failed)?;
     if version > migrations::KNOWN {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known: migrations::KNOWN });
     }
     if version == 0 {
+        if was_there {
+            tracing::warn!(
+                path = %path.display(),
+                "this database file is empty and is set up anew; if it is a copy, stop and copy its -wal file as well"
+            );
+        }
         let secrets = Secrets::read_or_make(key_path)?;
         migrations::migrate(connection, version, |fresh| keep_fingerprint(fresh, &secrets)).map_err(failed)?;
         return Ok(secrets);

@@ -15,7 +15,7 @@ use crate::devices;
 use crate::error::unavailable;
 use crate::reader::Readers;
 use crate::secrets::Secrets;
-use crate::statement::{Query, one_integer};
+use crate::statement::{Query, Statement, one_integer};
 use crate::statements;
 use crate::writer::{Plan, Writer};
 
@@ -89,7 +89,21 @@ impl Store {
             return Err(unavailable("the store is closed"));
         }
         let sql = "SELECT COUNT(*) FROM schema_version".into();
-        self.readers().one(Query { sql, args: Vec::new(), map: one_integer }).await.map(drop)
+        self.readers().one(Query { sql, args: Vec::new(), map: one_integer }).await?;
+        if self.parts.writer.is_failing() {
+            self.try_writing().await?;
+        }
+        Ok(())
+    }
+
+    /// After a failed commit only another one can tell whether the disk takes writes again.
+    async fn try_writing(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE settings SET value = value WHERE key = 'key_fingerprint'";
+        let plan = Plan { statements: vec![Statement::any(sql, Vec::new())], stale: Vec::new() };
+        match self.write(plan).await {
+            Err(CommitError::Store(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Commits what is queued and takes nothing more, on any handle. Reads still work.

@@ -5,6 +5,7 @@
 //! time of each event is larger than that of any event before it.
 
 use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -40,6 +41,8 @@ enum Message {
 
 /// The caller's end of the queue.
 pub(crate) struct Writer {
+    /// Whether the last commit failed.
+    failing: Arc<AtomicBool>,
     queue: mpsc::Sender<Message>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -59,9 +62,10 @@ impl Writer {
     /// Starts the thread with a queue of `capacity` changes.
     pub(crate) fn start(parts: WriterParts, capacity: usize) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(capacity.max(1));
-        let thread =
-            std::thread::Builder::new().name("store-writer".into()).spawn(move || Thread::new(parts).run(waiting))?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
+        let failing = Arc::new(AtomicBool::new(false));
+        let thread = Thread::new(parts, Arc::clone(&failing));
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(waiting))?;
+        Ok(Self { failing, queue, thread: Mutex::new(Some(thread)) })
     }
 
     /// Commits one change and says how many rows it touched. Waits for the disk, not for room in the queue.
@@ -77,6 +81,11 @@ impl Writer {
     /// Whether the thread still takes changes.
     pub(crate) fn is_open(&self) -> bool {
         !self.queue.is_closed()
+    }
+
+    /// Whether the last commit failed: a full disk, most likely.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
     }
 
     /// Commits what was queued before, then stops for good.
@@ -122,7 +131,17 @@ struct Thread {
     connection: Connection,
     caches: Arc<Caches>,
     clock: CommitClock,
+    failing: Arc<AtomicBool>,
     _lock: File,
+}
+
+impl Drop for Thread {
+    /// Whoever copies the database after a clean end must not need its log as well.
+    fn drop(&mut self) {
+        if let Err(error) = sqlite::fold_log(&self.connection) {
+            tracing::warn!(%error, "the database's log could not be folded into it; keep the -wal file with it");
+        }
+    }
 }
 
 struct Waiting {
@@ -131,9 +150,9 @@ struct Waiting {
 }
 
 impl Thread {
-    fn new(parts: WriterParts) -> Self {
+    fn new(parts: WriterParts, failing: Arc<AtomicBool>) -> Self {
         let clock = CommitClock { clock: parts.clock, last: parts.last_event };
-        Self { connection: parts.connection, caches: parts.caches, clock, _lock: parts.lock }
+        Self { connection: parts.connection, caches: parts.caches, clock, failing, _lock: parts.lock }
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
@@ -164,6 +183,8 @@ impl Thread {
             return;
         }
         let answers = self.try_batch(batch).unwrap_or_else(|error| self.fail_batch(batch.len(), error));
+        let failed = answers.iter().any(|answer| matches!(answer, Err(CommitError::Store(_))));
+        self.failing.store(failed, Ordering::Release);
         self.caches.forget(batch.iter().flat_map(|waiting| &waiting.plan.stale));
         for (waiting, answer) in batch.drain(..).zip(answers) {
             // A caller that went away does not undo its change.
@@ -260,7 +281,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let writer = small(dir.path());
         assert!(matches!(writer.commit(put("large", 1_000_000)).await, Err(CommitError::Store(_))));
+        assert!(writer.is_failing());
         assert_eq!(writer.commit(put("small", 10)).await.unwrap(), 1);
+        assert!(!writer.is_failing());
         let (one, large, other) = tokio::join!(
             writer.commit(put("one", 10)),
             writer.commit(put("large", 1_000_000)),

@@ -12,6 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::app::App;
 use crate::keys::{self, KeyView, KeysRequest};
+use crate::setup::{self, Installation};
 
 /// Longest request or answer, in bytes.
 const LONGEST: u64 = 4 * 1024 * 1024;
@@ -19,12 +20,25 @@ const LONGEST: u64 = 4 * 1024 * 1024;
 /// How long one conversation may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How long a command waits for the server: longer than the server takes, so that no key is made and not shown.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// After a failed accept (out of file descriptors) it is tried again after this pause.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Question {
+    Keys(KeysRequest),
+    /// What the installation consists of.
+    Installation,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Answer {
     Keys(Vec<KeyView>),
+    Installation(Installation),
     Refused(String),
 }
 
@@ -74,14 +88,17 @@ impl AdminSocket {
         Ok(Self { listener, file: SocketFile(path.to_owned()) })
     }
 
-    /// Answers from now on, one conversation at a time, until the process ends.
+    /// Answers from now on until the process ends. A caller that says nothing holds up no other.
     #[must_use]
     pub fn serve(self, app: App) -> SocketFile {
         let listener = self.listener;
         tokio::spawn(async move {
             loop {
                 match listener.accept().await {
-                    Ok((stream, _)) => drop(tokio::time::timeout(LIMIT, converse(&app, stream)).await),
+                    Ok((stream, _)) => {
+                        let app = app.clone();
+                        tokio::spawn(tokio::time::timeout(LIMIT, async move { converse(&app, stream).await }));
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "the admin socket cannot take a call");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -97,37 +114,63 @@ async fn converse(app: &App, mut stream: UnixStream) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
     BufReader::new(read.take(LONGEST)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str::<KeysRequest>(&line) {
-        Ok(request) => match keys::carry_out(app.store(), request, app.now()).await {
-            Ok(keys) => Answer::Keys(keys),
-            Err(error) => Answer::Refused(error.to_string()),
-        },
+    let answer = match serde_json::from_str::<Question>(&line) {
+        Ok(question) => answer(app, question).await.unwrap_or_else(Answer::Refused),
         Err(error) => Answer::Refused(format!("the request was not understood: {error}")),
     };
     write.write_all(serde_json::to_string(&answer)?.as_bytes()).await?;
     write.write_all(b"\n").await
 }
 
-/// Asks the server that listens at `path`.
+async fn answer(app: &App, question: Question) -> Result<Answer, String> {
+    let (store, now) = (app.store(), app.now());
+    match question {
+        Question::Keys(request) => keys::carry_out(store, request, now).await.map(Answer::Keys).map_err(in_words),
+        Question::Installation => setup::set_up(store, now).await.map(Answer::Installation).map_err(in_words),
+    }
+}
+
+fn in_words(error: impl std::error::Error) -> String {
+    error.to_string()
+}
+
+/// Has the server that listens at `path` carry out a request about keys.
 ///
 /// # Errors
 /// [`AdminError::NotRunning`] if there is none.
-pub async fn ask(path: &Path, request: &KeysRequest) -> Result<Vec<KeyView>, AdminError> {
+pub async fn keys(path: &Path, request: &KeysRequest) -> Result<Vec<KeyView>, AdminError> {
+    match ask(path, Question::Keys(request.clone())).await? {
+        Answer::Keys(keys) => Ok(keys),
+        _ => Err(AdminError::Refused("the server answered something else".to_owned())),
+    }
+}
+
+/// What the installation consists of whose server listens at `path`.
+///
+/// # Errors
+/// [`AdminError::NotRunning`] if there is none.
+pub async fn installation(path: &Path) -> Result<Installation, AdminError> {
+    match ask(path, Question::Installation).await? {
+        Answer::Installation(installation) => Ok(installation),
+        _ => Err(AdminError::Refused("the server answered something else".to_owned())),
+    }
+}
+
+async fn ask(path: &Path, question: Question) -> Result<Answer, AdminError> {
     let mut stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => AdminError::NotRunning,
         _ => AdminError::Broken(error),
     })?;
-    let answer = tokio::time::timeout(LIMIT, exchange(&mut stream, request)).await;
-    let answer = answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    match answer {
-        Answer::Keys(keys) => Ok(keys),
+    let answer = tokio::time::timeout(PATIENCE, exchange(&mut stream, &question)).await;
+    match answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
         Answer::Refused(why) => Err(AdminError::Refused(why)),
+        answer => Ok(answer),
     }
 }
 
-async fn exchange(stream: &mut UnixStream, request: &KeysRequest) -> io::Result<Answer> {
+async fn exchange(stream: &mut UnixStream, question: &Question) -> io::Result<Answer> {
     let (read, mut write) = stream.split();
-    let mut line = serde_json::to_string(request)?;
+    let mut line = serde_json::to_string(question)?;
     line.push('\n');
     write.write_all(line.as_bytes()).await?;
     let mut answer = String::new();

@@ -44,7 +44,7 @@ struct Place {
     #[arg(long, value_name = "URL", global = true)]
     database_url: Option<String>,
     /// A TOML file with settings; `thumbturn default-config` prints one.
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, env = "THUMBTURN_CONFIG")]
     config: Option<PathBuf>,
 }
 
@@ -180,9 +180,15 @@ fn now() -> jiff::Timestamp {
 
 async fn init(args: &InitArgs) -> Result<(), CliError> {
     let config = args.place.settings(None)?;
-    let store = open_store(&config)?;
-    let installation = setup::set_up(&store, now()).await?;
-    store.close().await;
+    let installation = match admin::installation(&config.admin_socket()).await {
+        Err(AdminError::NotRunning) => {
+            let store = open_store(&config)?;
+            let installation = setup::set_up(&store, now()).await?;
+            store.close().await;
+            installation
+        }
+        answer => answer?,
+    };
     if args.json {
         writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&installation)?)?;
     } else {
@@ -218,7 +224,7 @@ async fn keys(args: KeysArgs) -> Result<(), CliError> {
         KeysCommand::List => KeysRequest::List,
         KeysCommand::Revoke { key } => KeysRequest::Revoke { key },
     };
-    let found = match admin::ask(&config.admin_socket(), &request).await {
+    let found = match admin::keys(&config.admin_socket(), &request).await {
         Err(AdminError::NotRunning) => {
             // Opening makes a database where there is none: not for a mistyped folder.
             let database = config.data_dir.join(thumbturn_store::DATABASE_FILE);

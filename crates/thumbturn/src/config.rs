@@ -39,6 +39,8 @@ pub struct Config {
     pub retention: Retention,
     /// Secrets at rest.
     pub secrets: Secrets,
+    /// Webhooks.
+    pub webhooks: Webhooks,
 }
 
 /// Settings of lock actions.
@@ -104,6 +106,17 @@ pub struct Retention {
 pub struct Secrets {
     /// The key file; empty: `secrets.key` in the data directory.
     pub key_file: PathBuf,
+}
+
+/// Settings of webhooks. They are understood already, so that a configuration need not change later; webhooks
+/// themselves do not exist yet.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Certificate authorities to trust, in PEM; empty: the system's.
+    pub ca_file: PathBuf,
+    /// Whether webhooks may go to private addresses, and without TLS.
+    pub allow_private_addresses: bool,
 }
 
 /// What the command line sets.
@@ -198,16 +211,22 @@ impl Config {
         within("limits.concurrent_requests", self.limits.concurrent_requests, 1..=100_000, "1 to 100000")?;
         within("retention.events_days", self.retention.events_days, 1..=3_650, "1 to 3650 days")?;
         within("retention.attempts_days", self.retention.attempts_days, 1..=3_650, "1 to 3650 days")?;
-        if self.database_url.is_some() {
-            return Err(ConfigError::OutOfRange {
-                setting: "database_url",
-                value: "set".to_owned(),
-                wanted: "left out: this version keeps its data in SQLite in the data directory",
-            });
-        }
+        check_database_url(self.database_url.as_deref().unwrap_or_default())?;
         check_public_url(&self.public_url)?;
         self.cors.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
     }
+}
+
+/// The URL may hold a password, so it is never repeated.
+fn check_database_url(url: &str) -> Result<(), ConfigError> {
+    let value = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+        _ if url.is_empty() => return Ok(()),
+        "postgres" | "postgresql" => "a PostgreSQL URL, which this version does not support yet",
+        "sqlite" => "an SQLite URL",
+        _ => "no URL of a database that this version knows",
+    };
+    let wanted = "left out: this version keeps its data in SQLite in the data directory (`data_dir`)";
+    Err(ConfigError::OutOfRange { setting: "database_url", value: value.to_owned(), wanted })
 }
 
 fn check_public_url(url: &str) -> Result<(), ConfigError> {
@@ -225,8 +244,12 @@ fn check_public_url(url: &str) -> Result<(), ConfigError> {
 
 /// Browsers send scheme, host and port and nothing else, so another text would never match.
 fn check_origin(origin: &str) -> Result<(), ConfigError> {
-    let host = origin.split_once("://").filter(|(scheme, _)| !scheme.is_empty()).map(|(_, host)| host);
-    let is_right = |host: &str| !host.is_empty() && !host.contains(['/', '*', '?', '#', '@', ' ']);
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    let host = origin.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).map(|(_, host)| host);
+    let is_right = |host: &str| !host.is_empty() && !host.contains(['/', '*', '?', '#', '@', ' ', '"', '\'']);
     if host.is_some_and(is_right) {
         return Ok(());
     }
@@ -312,10 +335,50 @@ fn from_flags(flags: &Flags) -> Table {
     given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::String(value?)))).collect()
 }
 
-/// Lays `overlay` over `all` and checks the result, so that the error can say where the bad value came from.
+/// Lays `overlay` over `all` and checks the result, so that the error can say where the bad value came from and what
+/// would be right.
 fn merge_checked(all: &mut Table, overlay: Table, source_name: &str) -> Result<(), ConfigError> {
-    merge(all, overlay);
-    understand(all.clone()).map(|_| ()).map_err(|problem| wrong(source_name, problem))
+    let before = all.clone();
+    merge(all, overlay.clone());
+    understand(all.clone()).map(drop).map_err(|problem| {
+        let hint = culprit(&before, &overlay).map_or_else(String::new, |setting| {
+            let default = defaults().ok().and_then(|all| look_up(&Value::Table(all), &setting).map(Value::to_string));
+            default.map_or_else(String::new, |default| format!("; `{setting}` is by default {default}"))
+        });
+        wrong(source_name, format!("{}{hint}", problem.message()))
+    })
+}
+
+/// The first setting of `overlay` that cannot be used.
+fn culprit(before: &Table, overlay: &Table) -> Option<String> {
+    leaves(overlay, "")
+        .into_iter()
+        .find(|(path, value)| {
+            let mut all = before.clone();
+            merge(&mut all, nested(path, value.clone()));
+            understand(all).is_err()
+        })
+        .map(|(path, _)| path)
+}
+
+fn leaves(table: &Table, prefix: &str) -> Vec<(String, Value)> {
+    table
+        .iter()
+        .flat_map(|(key, value)| match value {
+            Value::Table(inner) => leaves(inner, &format!("{prefix}{key}.")),
+            value => vec![(format!("{prefix}{key}"), value.clone())],
+        })
+        .collect()
+}
+
+fn nested(path: &str, value: Value) -> Table {
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    let value = if rest.is_empty() { value } else { Value::Table(nested(rest, value)) };
+    Table::from_iter([(first.to_owned(), value)])
+}
+
+fn look_up<'a>(node: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(node, |node, key| node.get(key))
 }
 
 fn merge(under: &mut Table, over: Table) {
@@ -378,6 +441,17 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_work_yet_may_be_set_where_it_changes_nothing() {
+        let config = load(&[
+            ("THUMBTURN_DATABASE_URL", ""),
+            ("THUMBTURN_WEBHOOKS__CA_FILE", "ca.pem"),
+            ("THUMBTURN_WEBHOOKS__ALLOW_PRIVATE_ADDRESSES", "true"),
+        ])
+        .unwrap();
+        assert!(config.webhooks.allow_private_addresses);
+    }
+
+    #[test]
     fn a_text_may_look_like_a_number() {
         let config = load(&[("THUMBTURN_DATA_DIR", "1"), ("THUMBTURN_SECRETS__KEY_FILE", "true")]).unwrap();
         assert_eq!((config.data_dir.as_path(), config.key_file().as_path()), (Path::new("1"), Path::new("true")));
@@ -395,15 +469,21 @@ mod tests {
             ("THUMBTURN_ACTIONS__HOLDMS", "5", "holdms"),
             ("THUMBTURN_NO_SUCH", "5", "no_such"),
             ("THUMBTURN_ACTIONS__HOLD_MS", "soon", "THUMBTURN_ACTIONS__HOLD_MS"),
+            ("THUMBTURN_ACTIONS__HOLD_MS", "soon", "`actions.hold_ms` is by default 4000"),
+            ("THUMBTURN_LISTEN", "localhost:8080", "`listen` is by default \"127.0.0.1:8080\""),
             ("THUMBTURN_ACTIONS__HOLD_MS", "999999", "actions.hold_ms is 999999"),
             ("THUMBTURN_PUBLIC_URL", "ftp://x", "public_url"),
             ("THUMBTURN_PUBLIC_URL", "http://", "public_url"),
             ("THUMBTURN_LISTEN", "nowhere", "THUMBTURN_LISTEN"),
+            ("THUMBTURN_CORS__ALLOWED_ORIGINS", r#"["https://a.example"]"#, "cors.allowed_origins"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", "*", "cors.allowed_origins is `*`"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", "https://a.example/", "without a path"),
-            ("THUMBTURN_DATABASE_URL", "postgres://u:secret@h/d", "database_url"),
+            ("THUMBTURN_DATABASE_URL", "postgres://u:secret@h/d", "PostgreSQL"),
+            ("THUMBTURN_DATABASE_URL", "sqlite:///x.db", "data_dir"),
+            ("THUMBTURN_DATABASE_URL", "mysql://h", "database_url"),
         ] {
             let message = load(&[(name, value)]).unwrap_err().to_string();
+            assert!(!message.contains("secret@"), "{message}");
             assert!(message.contains(expected), "{name}={value}: {message}");
         }
     }

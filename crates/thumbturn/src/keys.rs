@@ -14,6 +14,9 @@ use uuid::Uuid;
 use crate::setup::key;
 use crate::tokens::{Token, TokenKind};
 
+/// Longest name of a key, in characters.
+const NAME_CHARS: usize = 255;
+
 /// What an operator asks for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -123,6 +126,9 @@ pub enum KeysError {
     /// No such key.
     #[error("there is no key `{0}`; `thumbturn keys list` shows them")]
     Unknown(String),
+    /// A name that cannot be shown in a table.
+    #[error("the name must have at most 255 characters and no control characters")]
+    Name,
     /// The database could not be read.
     #[error("the database could not be read: {0}")]
     Store(#[from] StoreError),
@@ -150,6 +156,7 @@ async fn create(
     workspace: Option<Uuid>,
     now: Timestamp,
 ) -> Result<Vec<KeyView>, KeysError> {
+    check_name(name)?;
     let (key_kind, token_kind) = kind.domain();
     let (workspace, sandbox) = match (kind, workspace) {
         (Kind::PersonalAccessToken, None) => (None, true),
@@ -186,11 +193,45 @@ async fn opened(store: &Store, asked: Option<Uuid>) -> Result<(WorkspaceId, bool
 
 async fn revoke(store: &Store, name: &str, now: Timestamp) -> Result<Vec<KeyView>, KeysError> {
     let id = Uuid::try_parse(name).ok().map(KeyId);
-    let found = store.keys(None).await?.into_iter().find(|key| Some(key.id) == id || key.short == name);
-    let mut key = found.ok_or_else(|| KeysError::Unknown(name.to_owned()))?;
+    let short = short_of(name);
+    let found = store.keys(None).await?.into_iter().find(|key| Some(key.id) == id || key.short == short);
+    let mut key = found.ok_or_else(|| KeysError::Unknown(short.to_owned()))?;
     if key.revoked_at.is_none() {
         store.commit(Change::KeyRevoked { key: key.id, at: now }).await?;
         key.revoked_at = Some(now);
     }
     Ok(vec![KeyView::from(&key)])
+}
+
+/// The short half, also of a whole token: that may have been pasted, and must not be repeated.
+fn short_of(name: &str) -> &str {
+    const KINDS: [&str; 3] = ["seam_at1", "seam_pk1", "seam_"];
+    let token = KINDS.iter().find_map(|prefix| name.strip_prefix(prefix));
+    token.and_then(|rest| rest.split('_').next()).unwrap_or(name)
+}
+
+fn check_name(name: &str) -> Result<(), KeysError> {
+    if name.chars().count() <= NAME_CHARS && !name.contains(char::is_control) {
+        return Ok(());
+    }
+    Err(KeysError::Name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_whole_token_only_the_short_half_is_taken() {
+        for name in ["seam_at1abcdefgh_secret", "seam_pk1abcdefgh_secret", "seam_abcdefgh_secret", "abcdefgh"] {
+            assert_eq!(short_of(name), "abcdefgh", "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_printable() {
+        assert!(check_name("Café door").is_ok());
+        assert!(check_name(&"x".repeat(NAME_CHARS + 1)).is_err());
+        assert!(check_name("red\u{1b}[31m").is_err());
+    }
 }

@@ -1,5 +1,6 @@
 //! The program: reads the command line and reports how it ended.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -8,8 +9,12 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("THUMBTURN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = match log_filter() {
+        Ok(filter) => filter,
+        Err(error) => return failed(&error),
+    };
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -19,6 +24,24 @@ fn main() -> ExitCode {
         Err(error) => failed(&error),
     }
 }
+
+/// The log level. A filter that says nothing would silence the log without a word.
+fn log_filter() -> Result<EnvFilter, LogError> {
+    let text = std::env::var("THUMBTURN_LOG").unwrap_or_default();
+    let text = if text.trim().is_empty() { "info" } else { text.trim() };
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_known = |part: &str| {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
+        levels.iter().any(|known| level.eq_ignore_ascii_case(known)) || part.starts_with("thumbturn")
+    };
+    let parsed = EnvFilter::try_new(text).ok().filter(|_| text.split(',').all(is_known));
+    parsed.ok_or_else(|| LogError(text.to_owned()))
+}
+
+/// `THUMBTURN_LOG` cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("THUMBTURN_LOG is `{0}`, but must be a level such as info or debug, or parts such as thumbturn_drivers=trace")]
+struct LogError(String);
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
     use std::io::Write as _;

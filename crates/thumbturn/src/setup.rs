@@ -1,7 +1,7 @@
 //! The first start: an operator, a sandbox workspace with five virtual locks, and credentials.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thumbturn_api::Secret;
 use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::change::{Change, SetUp};
@@ -19,27 +19,27 @@ use uuid::Uuid;
 use crate::tokens::{Token, TokenKind};
 
 /// What `thumbturn init --json` prints. The secrets are there only the first time.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Installation {
     /// The sandbox workspace.
     pub workspace_id: Uuid,
     /// An API key of the workspace.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<Secret<String>>,
     /// A personal access token that opens every workspace.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub personal_access_token: Option<Secret<String>>,
     /// The publishable key of the workspace; not a secret.
     pub publishable_key: Option<String>,
     /// The virtual locks.
     pub devices: Vec<InstalledDevice>,
     /// Present and true if there was nothing to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub already_set_up: Option<bool>,
 }
 
 /// A device in [`Installation`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct InstalledDevice {
     /// Its id.
     pub device_id: Uuid,

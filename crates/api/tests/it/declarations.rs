@@ -50,7 +50,7 @@ fn response_keys_and_pages_are_as_clients_expect() {
     assert!(find("/devices/update").response_keys.is_empty());
     let paged: Vec<_> =
         endpoints().into_iter().filter(|endpoint| endpoint.paginated).map(|endpoint| endpoint.path).collect();
-    assert_eq!(paged, ["/action_attempts/list", "/connected_accounts/list", "/devices/list"]);
+    assert_eq!(paged, ["/action_attempts/list", "/connected_accounts/list", "/devices/list", "/locks/list"]);
     for endpoint in endpoints().iter().filter(|endpoint| endpoint.paginated) {
         let names: Vec<_> = endpoint.params.iter().map(|field| field.name).collect();
         assert!(names.contains(&"limit") && names.contains(&"page_cursor"), "{}", endpoint.path);

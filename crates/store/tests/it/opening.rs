@@ -131,3 +131,25 @@ async fn a_start_that_broke_off_before_the_schema_is_begun_again() {
     fs::write(dir.path().join("secrets.key"), "cd".repeat(32)).unwrap();
     assert!(!try_open(dir.path()).unwrap().is_set_up().await.unwrap());
 }
+
+#[tokio::test]
+async fn after_a_clean_end_the_database_needs_no_log() {
+    let World { store, dir } = World::new().await;
+    store.close().await;
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["thumbturn.db", "secrets.key"] {
+        fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    drop(store);
+    assert!(try_open(copy.path()).unwrap().is_set_up().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_database_that_others_may_read_is_closed_to_them() {
+    let World { store, dir } = World::new().await;
+    drop(store);
+    let database = dir.path().join("thumbturn.db");
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o644)).unwrap();
+    let _store = try_open(dir.path()).unwrap();
+    assert_eq!(mode(&database), 0o600);
+}

@@ -69,8 +69,11 @@ pub(crate) async fn get_or_create(app: App, call: Call, params: GetOrCreateClien
     let key = in_body.or_else(|| call.user_identifier_key.clone().filter(|key| !key.is_empty()));
     let wanted = wanted(&app, &call, &params.grants, key, None, StatusCode::BAD_REQUEST).await?;
     for _ in 0..TRIES {
-        if let Some(session) = holder(&app, &wanted).await? {
-            return shown(&app, extended(&app, session, &wanted).await?).await;
+        match holder(&app, &wanted).await? {
+            // Whoever has only the key that browsers carry must not change how long somebody's session lives.
+            Some(session) if matches!(call.caller, Caller::Publishable { .. }) => return shown(&app, session).await,
+            Some(session) => return shown(&app, extended(&app, session, &wanted).await?).await,
+            None => {}
         }
         if let Some(session) = made(&app, &wanted).await? {
             return shown(&app, session).await;
@@ -223,9 +226,12 @@ async fn wanted(
     customer_key: Option<String>,
     missing_key: StatusCode,
 ) -> Outcome<Wanted> {
+    if grants.expires_at.is_some_and(|at| at.0 <= app.now()) {
+        return Err(Failure::invalid_parameter("expires_at", "Must be in the future"));
+    }
     let workspace = match &call.caller {
         Caller::Publishable { workspace } => {
-            check_publishable(grants, user_key.as_deref(), missing_key)?;
+            check_publishable(grants, user_key.as_deref(), customer_key.as_deref(), missing_key)?;
             *workspace
         }
         caller => caller.scope()?.workspace(),
@@ -262,7 +268,12 @@ async fn known_accounts(app: &App, workspace: WorkspaceId, grants: &ClientSessio
     }
 }
 
-fn check_publishable(grants: &ClientSessionGrants, key: Option<&str>, missing_key: StatusCode) -> Outcome<()> {
+fn check_publishable(
+    grants: &ClientSessionGrants,
+    key: Option<&str>,
+    customer_key: Option<&str>,
+    missing_key: StatusCode,
+) -> Outcome<()> {
     if key.is_none() {
         return Err(Failure::new(
             ErrorType::PublishableKeyRequiresUserIdentifierKey,
@@ -272,11 +283,12 @@ fn check_publishable(grants: &ClientSessionGrants, key: Option<&str>, missing_ke
     }
     let grants_something = grants.connected_account_ids.is_some()
         || grants.connect_webview_ids.is_some()
-        || grants.user_identity().is_some();
+        || grants.user_identity().is_some()
+        || customer_key.is_some();
     if grants_something {
         return Err(Failure::new(
             ErrorType::PublishableKeysMustCreateEmptyClientSessions,
-            "With a publishable key, a client session starts without accounts, webviews and identities",
+            "With a publishable key, a client session starts without accounts, webviews, identities and customer",
         ));
     }
     Ok(())

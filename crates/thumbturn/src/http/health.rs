@@ -1,7 +1,7 @@
 //! Health: for the official command line, for people and for whatever restarts a server that is not well.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use thumbturn_api::health::{GetHealth, GetHealthShort, Health, ServiceHealth, ServiceStatus};
 
 use super::call::Call;
@@ -45,13 +45,19 @@ async fn health(app: &App) -> Outcome<Health> {
 }
 
 /// What is answered outside the API's envelope rules: probes, and the picture that devices link to.
-pub(crate) async fn probe(app: &App, path: &str) -> Option<Response> {
-    match path {
-        "/health/live" => Some(super::json(StatusCode::OK, &serde_json::json!({"ok": true}))),
-        "/health/ready" => Some(ready(app).await),
-        "/thumbturn/images/lock.svg" => Some(image()),
-        _ => None,
+pub(crate) async fn probe(app: &App, method: &Method, path: &str) -> Option<Response> {
+    const PROBES: [&str; 3] = ["/health/live", "/health/ready", "/thumbturn/images/lock.svg"];
+    if !PROBES.contains(&path) {
+        return None;
     }
+    if let Err(failure) = super::check_method(&[Method::GET, Method::POST], method) {
+        return Some(failure.into_response());
+    }
+    Some(match path {
+        "/health/live" => super::json(StatusCode::OK, &serde_json::json!({"ok": true})),
+        "/health/ready" => ready(app).await,
+        _ => image(),
+    })
 }
 
 async fn ready(app: &App) -> Response {

@@ -4,7 +4,7 @@ use thumbturn_api::action_attempts::ActionAttempt;
 use thumbturn_api::device_filters::is_lock_device_type;
 use thumbturn_api::devices::Device;
 use thumbturn_api::locks::{GetLock, ListLocks, LockDoor, UnlockDoor};
-use thumbturn_api::{ErrorType, Limit};
+use thumbturn_api::{ErrorType, Limit, Page};
 use thumbturn_core::attempts::Attempt;
 use thumbturn_core::change::IdempotencyClaim;
 use thumbturn_core::hub::{BeginError, OutcomeWatch, outcome_of};
@@ -36,13 +36,14 @@ pub(crate) async fn get(app: App, call: Call, params: GetLock) -> Outcome<Device
     Ok(device)
 }
 
-/// `/locks/list`: the answer has no pages, so it is whole unless a limit is asked for.
-pub(crate) async fn list(app: App, call: Call, params: ListLocks) -> Outcome<Vec<Device>> {
+/// `/locks/list`: official clients expect no pages here, so the answer is whole unless a limit is asked for.
+pub(crate) async fn list(app: App, call: Call, params: ListLocks) -> Outcome<Page<Device>> {
     let after = cursors::read::<ListLocks>(&call.input, &params.page_cursor)?;
     let is_limited = call.input.get("limit").is_some_and(|limit| !limit.is_null());
     let limit = if is_limited { params.limit } else { Limit::of(u32::MAX) };
-    let page = devices::page(&app, &call, params.filters, true, limit, after).await?;
-    Ok(page.0)
+    let (items, next) = devices::page(&app, &call, params.filters, true, limit, after).await?;
+    let pagination = cursors::pagination::<ListLocks>(app.public_url(), &call.input, next.as_ref());
+    Ok(Page { items, pagination })
 }
 
 async fn act(

@@ -116,7 +116,7 @@ async fn answer(app: &App, request: Request, id: &str) -> Response {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let (parts, mut body) = request.into_parts();
-    let response = match health::probe(app, &path).await {
+    let response = match health::probe(app, &method, &path).await {
         Some(response) => response,
         None => match app.admit() {
             Some(_permit) => guarded(app, &parts, &mut body).await,
@@ -141,7 +141,7 @@ async fn dispatch(app: &App, parts: &Parts, body: &mut Body) -> Outcome<Response
     let path = parts.uri.path();
     let Some(route) = app.routes().find(path) else { return Err(no_route(path)) };
     let caller = auth::authenticate(app, path, route.auth, &parts.headers).await?;
-    check_method(route, &parts.method)?;
+    check_method(route.methods, &parts.method)?;
     check_suspension(app, route, &caller).await?;
     let body = read_body(body, &parts.headers).await?;
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -161,12 +161,12 @@ fn no_route(path: &str) -> Failure {
     }
 }
 
-fn check_method(route: &Route, method: &Method) -> Outcome<()> {
+fn check_method(methods: &[Method], method: &Method) -> Outcome<()> {
     let asked = if method == Method::HEAD { &Method::GET } else { method };
-    if route.methods.contains(asked) {
+    if methods.contains(asked) {
         return Ok(());
     }
-    let served: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
+    let served: Vec<&str> = methods.iter().map(Method::as_str).collect();
     let failure = Failure::new(ErrorType::MethodNotAllowed, format!("only {} accepted", served.join(",")));
     Err(match HeaderValue::try_from(served.join(", ")) {
         Ok(allowed) => failure.with_header(header::ALLOW, allowed),

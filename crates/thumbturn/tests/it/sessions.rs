@@ -85,10 +85,11 @@ async fn get_or_create() {
     assert_eq!(more["device_count"], 7);
     assert_eq!(more["expires_at"], "2100-01-01T00:00:00.000Z");
     // One that is over gives its key up.
-    let over = json!({"user_identifier_key": "u", "expires_at": "2001-01-01T00:00:00Z"});
-    get(over).await;
-    let token = more["token"].as_str().unwrap();
-    app.send(Ask::get("/devices/list").bearer(token)).await.assert_refused(401, "client_session_expired");
+    let past = json!({"user_identifier_key": "u", "expires_at": "2001-01-01T00:00:00Z"});
+    for path in ["/client_sessions/get_or_create", "/client_sessions/create"] {
+        app.post(path, past.clone()).await.assert_refused(400, "invalid_input");
+    }
+    app.ok("/client_sessions/revoke", json!({"client_session_id": first["client_session_id"]})).await;
     let fresh = get(json!({"user_identifier_key": "u"})).await;
     assert_ne!(fresh["client_session_id"], first["client_session_id"]);
     assert_eq!(fresh["connected_account_ids"], json!([]));
@@ -154,11 +155,18 @@ async fn a_publishable_key_makes_empty_sessions_for_named_users() {
             json!({"user_identifier_key": "x", "connected_account_ids": []}),
             json!({"user_identifier_key": "x", "connect_webview_ids": [Uuid::new_v4()]}),
             json!({"user_identifier_key": "x", "user_identity_id": Uuid::new_v4()}),
+            json!({"user_identifier_key": "x", "customer_key": "c"}),
         ] {
+            if path.ends_with("get_or_create") && body.get("customer_key").is_some() {
+                continue; // not a parameter there
+            }
             let kind = "publishable_keys_must_create_empty_client_sessions";
             app.send(ask(path).json(body)).await.assert_refused(403, kind);
         }
     }
+    let longer = json!({"user_identifier_key": "u", "expires_at": "2100-01-01T00:00:00Z"});
+    let same = app.send(ask("/client_sessions/get_or_create").json(longer)).await.field("client_session");
+    assert_eq!(same["expires_at"], made.body["client_session"]["expires_at"], "not for a key that browsers carry");
     let header_on_create = ask("/client_sessions/create").header("user-identifier-key", "u");
     app.send(header_on_create).await.assert_refused(401, "publishable_key_requires_user_identifier_key");
 }
