@@ -55,6 +55,7 @@ pub struct Written {
     at: Moment,
     before: Known,
     acknowledged: Acknowledged,
+    accepted_at: Option<Moment>,
     moved_by_other: bool,
     read_due: Option<Moment>,
     reads_left: u8,
@@ -185,6 +186,7 @@ impl Written {
             at,
             before: known,
             acknowledged: Acknowledged::NotHeard,
+            accepted_at: None,
             moved_by_other: false,
             read_due: (traits.reports && traits.readable)
                 .then(|| at.after(wait).steadily().or_earlier(latest_read(terms, at))),
@@ -205,7 +207,7 @@ impl Written {
 
     /// When a movement that the command caused must be over.
     fn settled(&self, terms: &Terms) -> Moment {
-        self.at.after(terms.traits.settle).steadily()
+        self.accepted_at.unwrap_or(self.at).after(terms.traits.settle).steadily()
     }
 
     /// When an accepted command may end as an unconfirmed success: the lock already was where it should be, and its
@@ -239,6 +241,7 @@ impl Written {
             Answer::Accepted if !terms.traits.reports => Effect::Finish(success(false)),
             Answer::Accepted => {
                 self.acknowledged = Acknowledged::Yes;
+                self.accepted_at = Some(now);
                 if std::mem::take(&mut self.read_old) {
                     // What was read before the lock accepted says nothing about what it does now.
                     self.plan_read(terms, now.after(terms.traits.settle));
@@ -291,7 +294,9 @@ impl Written {
                 self.moved_by_other = true;
                 Effect::Nothing
             }
-            None if from == Known::Nothing => self.read_soon(terms, now),
+            None if from == Known::Nothing && terms.traits.readable => self.read_soon(terms, now),
+            // It stands where it should, as the lock says after the write; whether the command did that cannot be known.
+            None if from == Known::Nothing => Effect::Finish(success(false)),
             None => Effect::Finish(success(true)),
         }
     }

@@ -21,10 +21,14 @@ pub const REPEAT_WINDOW: Duration = Duration::from_secs(6);
 /// How long a change waits for the report that says what caused it, on locks that are known to send one.
 pub const TAG_WAIT: Duration = Duration::from_millis(100);
 
-/// A cause that comes after its change was already told still belongs to that change for this long.
+/// A cause that comes after its change was already told still belongs to that change for this long; after a change that
+/// a read found for longer, because the lock's own report of it may have been lost and said again.
 const LATE_TAG: Duration = Duration::from_millis(1500);
+const LATE_REPORT: Duration = REPEAT_WINDOW;
 
-const HISTORY: usize = 8;
+/// A report count so far below the last one is no repeat: the lock counts from the beginning again.
+const COUNT_RESTARTS: u64 = 1_000;
+
 const READS: usize = 8;
 
 /// What moved a bolt, as the lock told it.
@@ -100,6 +104,8 @@ pub enum What {
         said: Said,
         /// The cause that a doubtful report had told, if the read bears it out.
         cause: Option<Cause>,
+        /// Whether a movement to there is held back for its cause, and will be told by itself.
+        awaits_cause: bool,
     },
     /// A value from before, on a lock that cannot be asked: the best there is, and no evidence.
     Recalled {
@@ -132,6 +138,14 @@ struct Held {
     report: Report,
 }
 
+/// A movement whose cause may still come until `until`.
+#[derive(Clone, Copy, Debug)]
+struct ToldWithoutCause {
+    to: Bolt,
+    at: Moment,
+    for_up_to: Duration,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     to: Known,
@@ -142,10 +156,15 @@ struct Claim {
 #[derive(Clone, Debug)]
 pub struct Memory {
     known: Known,
+    /// When each thing was last said.
     history: VecDeque<(Said, Moment)>,
+    /// When each thing was last found by a read: its own report may have been lost, and be said again.
+    found: VecDeque<(Said, Moment)>,
+    /// Whether a value from before was told in this session.
+    recalled: bool,
     sequence: Option<u64>,
     held: Option<Held>,
-    told_without_cause: Option<(Bolt, Moment)>,
+    told_without_cause: Option<ToldWithoutCause>,
     claim: Option<Claim>,
     reads: VecDeque<(ReadId, Moment)>,
     session_began: Option<Moment>,
@@ -156,6 +175,8 @@ impl Default for Memory {
         Self {
             known: Known::Nothing,
             history: VecDeque::new(),
+            found: VecDeque::new(),
+            recalled: false,
             sequence: None,
             held: None,
             told_without_cause: None,
@@ -184,6 +205,7 @@ impl Memory {
         self.known = Known::Nothing;
         self.held = None;
         self.claim = None;
+        self.recalled = false;
         self.reads.clear();
     }
 
@@ -240,7 +262,7 @@ impl Memory {
         }
         facts.extend(self.interpret(report, traits));
         if is_statement {
-            self.remember(report);
+            keep_in(&mut self.history, report);
         }
         facts
     }
@@ -257,7 +279,7 @@ impl Memory {
 
     fn is_counted_repeat(&mut self, report: &Report) -> bool {
         let Some(count) = report.sequence else { return false };
-        let repeated = self.sequence.is_some_and(|seen| count <= seen);
+        let repeated = self.sequence.is_some_and(|seen| count <= seen && seen - count <= COUNT_RESTARTS);
         if !repeated {
             self.sequence = Some(count);
         }
@@ -269,19 +291,8 @@ impl Memory {
         !matches!(report.how, How::Assumed | How::Remembered) && report.said != Said::At(held.to)
     }
 
-    fn remember(&mut self, report: &Report) {
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
-        }
-        self.history.push_back((report.said, report.heard));
-    }
-
     fn said_recently(&self, report: &Report) -> bool {
-        report.sequence.is_none()
-            && self
-                .history
-                .iter()
-                .any(|(said, heard)| *said == report.said && report.heard.since(*heard) <= REPEAT_WINDOW)
+        is_in(&self.history, report)
     }
 
     /// Whether `report` may be an old one said again: the same was heard shortly before, or, so soon after the session
@@ -292,20 +303,25 @@ impl Memory {
         self.said_recently(report) || (traits.readable && is_young && report.sequence.is_none())
     }
 
+    /// The best there is on a lock that cannot be asked. It stays unknown to what follows: a change from it would prove
+    /// nothing.
     fn recall(&mut self, report: &Report, traits: &Traits) -> Option<Fact> {
         let Said::At(at) = report.said else { return None };
-        if traits.readable || self.known != Known::Nothing {
+        if traits.readable || self.known != Known::Nothing || std::mem::replace(&mut self.recalled, true) {
             return None;
         }
-        self.known = Known::At(at);
         Some(fact(What::Recalled { at }, report))
     }
 
     fn answer(&mut self, read: ReadId, report: &Report) -> Fact {
         let asked = self.reads.iter().find(|(id, _)| *id == read).map(|(_, at)| *at);
         self.reads.retain(|(id, _)| *id != read);
+        if asked.is_some_and(|asked| self.contradicted_since(asked, report.said)) {
+            return self.doubtful_answer(report);
+        }
         let from = self.known;
-        self.held = None;
+        let awaits_cause = self.held.is_some_and(|held| report.said == Said::At(held.to));
+        self.held = self.held.filter(|_| awaits_cause);
         let claim = self.claim.take();
         match report.said {
             Said::At(at) => self.known = Known::At(at),
@@ -314,15 +330,35 @@ impl Memory {
             Said::Unsure => self.known = Known::Nothing,
         }
         let cause = claim.filter(|claim| self.known == claim.to).and_then(|claim| claim.cause);
-        if let Said::At(at) = report.said
+        if let Said::At(to) = report.said
             && cause.is_none()
             && !matches!(from, Known::Nothing)
             && from != self.known
         {
             // The read found a movement whose report is still to come.
-            self.told_without_cause = Some((at, report.heard));
+            self.told_without_cause = Some(ToldWithoutCause { to, at: report.heard, for_up_to: LATE_REPORT });
         }
-        fact(What::Read { read, asked, from, said: report.said, cause }, report)
+        keep_in(&mut self.found, report);
+        fact(What::Read { read, asked, from, said: report.said, cause, awaits_cause }, report)
+    }
+
+    /// Whether the lock has said something else since a read was `asked`: its answer may have been on its way before.
+    fn contradicted_since(&self, asked: Moment, said: Said) -> bool {
+        let last = self.history.iter().max_by_key(|(_, heard)| heard.steady);
+        last.is_some_and(|(other, heard)| *other != said && heard.steady > asked.steady)
+    }
+
+    fn doubtful_answer(&mut self, report: &Report) -> Fact {
+        let to = match report.said {
+            Said::At(at) => Known::At(at),
+            Said::Jammed => Known::Jammed,
+            Said::Obstructed | Said::Unsure => Known::Nothing,
+        };
+        let kept = self.claim;
+        let doubt = self.doubt(to, None, report);
+        // What was doubtful before stays so, with the cause that it told.
+        self.claim = kept.or(self.claim);
+        doubt.unwrap_or_else(|| fact(What::Doubt { to }, report))
     }
 
     fn statement(&mut self, report: &Report, cause: Option<Cause>, traits: &Traits) -> Option<Fact> {
@@ -340,7 +376,9 @@ impl Memory {
 
     fn jam(&mut self, report: &Report, traits: &Traits) -> Option<Fact> {
         if self.known == Known::Jammed {
-            return None;
+            // It may have jammed again: an attempt that runs must know.
+            let is_old = self.said_recently(report) || is_in(&self.found, report);
+            return (!is_old).then(|| fact(What::Jammed, report));
         }
         if traits.readable && self.may_be_repeat(report, traits) {
             return self.doubt(Known::Jammed, None, report);
@@ -358,7 +396,7 @@ impl Memory {
         if self.known == Known::At(to) {
             return cause.map(|cause| self.operated(to, cause, report, traits));
         }
-        let doubtful = self.may_be_repeat(report, traits);
+        let doubtful = self.may_be_repeat(report, traits) || is_in(&self.found, report);
         if doubtful && traits.readable {
             return self.doubt(Known::At(to), cause, report);
         }
@@ -380,7 +418,8 @@ impl Memory {
 
     fn moved(&mut self, from: Known, to: Bolt, cause: Option<Cause>, doubtful: bool, report: &Report) -> Fact {
         self.claim = None;
-        self.told_without_cause = cause.is_none().then_some((to, report.heard));
+        let told = ToldWithoutCause { to, at: report.heard, for_up_to: LATE_TAG };
+        self.told_without_cause = cause.is_none().then_some(told);
         fact(What::Moved { from, to, cause, doubtful }, report)
     }
 
@@ -390,8 +429,8 @@ impl Memory {
         let moved = self
             .told_without_cause
             .take()
-            .filter(|(told, when)| *told == at && report.heard.since(*when) <= LATE_TAG)
-            .map(|(_, when)| when);
+            .filter(|told| told.to == at && report.heard.since(told.at) <= told.for_up_to)
+            .map(|told| told.at);
         // Only a remote operation is evidence; of the others each is worth its event.
         let doubtful = moved.is_none()
             && match cause.method {
@@ -401,6 +440,17 @@ impl Memory {
         let what = What::Operated { at, cause, doubtful, late_cause: moved.is_some() };
         Fact { heard: moved.unwrap_or(report.heard), ..fact(what, report) }
     }
+}
+
+/// Keeps when each thing was last said, however much else is said in between.
+fn keep_in(history: &mut VecDeque<(Said, Moment)>, report: &Report) {
+    history.retain(|(said, _)| *said != report.said);
+    history.push_back((report.said, report.heard));
+}
+
+fn is_in(history: &VecDeque<(Said, Moment)>, report: &Report) -> bool {
+    let recently = |(said, heard): &(Said, Moment)| *said == report.said && report.heard.since(*heard) <= REPEAT_WINDOW;
+    report.sequence.is_none() && history.iter().any(recently)
 }
 
 const fn fact(what: What, report: &Report) -> Fact {

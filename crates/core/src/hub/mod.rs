@@ -3,7 +3,9 @@
 //! [`Engine::begin`] accepts an attempt; its lock's task carries it out when its turn comes; the outcome appears in the
 //! [`Ticket`] after it is on disk. Nothing here knows HTTP, SQL or a hub's protocol.
 
+mod accounts;
 mod directory;
+mod guard;
 mod lock;
 mod observed;
 mod recovery;
@@ -12,25 +14,25 @@ mod shared;
 mod waiters;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::oneshot;
 
 use crate::accounts::{Account, Provider};
 use crate::attempts::Attempt;
 use crate::change::{Change, IdempotencyClaim};
 use crate::devices::{Device, Editable};
 use crate::events::{Event, EventKind};
-use crate::ids::{AccountId, AttemptId, DeviceId};
+use crate::ids::{AccountId, AttemptId};
 use crate::locks::{Action, Refusal, Route, may_begin};
 use crate::ports::{Clock, CommitError, Driver, Store, StoreError};
 use crate::scope::Scope;
 
-use directory::Directory;
+use accounts::Accounts;
 use lock::{Job, Message};
-use session::{Order, SessionHandle};
 use shared::Shared;
 
 pub use shared::EngineSettings;
@@ -68,9 +70,7 @@ pub enum BeginError {
 /// The engine of one node.
 pub struct Engine {
     shared: Arc<Shared>,
-    directory: Arc<Directory>,
-    drivers: HashMap<Provider, Arc<dyn Driver>>,
-    sessions: Mutex<HashMap<AccountId, SessionHandle>>,
+    accounts: Arc<Accounts>,
     draining: AtomicBool,
 }
 
@@ -86,44 +86,21 @@ impl Engine {
         settings: EngineSettings,
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::new(store, clock, settings));
-        let engine = Self {
-            shared,
-            directory: Arc::new(Directory::default()),
-            drivers,
-            sessions: Mutex::new(HashMap::new()),
-            draining: AtomicBool::new(false),
-        };
-        for account in engine.shared.store.accounts().await? {
-            engine.open_session(account).await?;
+        let accounts = Arc::new(Accounts::new(Arc::clone(&shared), drivers));
+        for account in shared.store.accounts().await? {
+            accounts.open(account).await?;
         }
-        Ok(engine)
-    }
-
-    async fn open_session(&self, account: Account) -> Result<(), StoreError> {
-        let Some(driver) = self.drivers.get(&account.provider) else {
-            tracing::warn!(account.id = %account.id, "no driver for this account's provider");
-            return Ok(());
-        };
-        let devices = self.shared.store.devices_of(account.id).await?;
-        let leftovers = self.shared.store.unfinished_attempts(account.id).await?;
-        let id = account.id;
-        let session = session::spawn(
-            Arc::clone(&self.shared),
-            Arc::clone(&self.directory),
-            Arc::clone(driver),
-            account,
-            devices,
-            leftovers,
-        );
-        self.sessions.lock().await.insert(id, session);
-        Ok(())
+        Ok(Self { shared, accounts, draining: AtomicBool::new(false) })
     }
 
     /// Waits until each hub session has synced or failed for the first time, but not longer than `limit`.
     pub async fn settled(&self, limit: Duration) {
+        self.await_settled(None, limit).await;
+    }
+
+    async fn await_settled(&self, only: Option<AccountId>, limit: Duration) {
         let until = self.shared.now().after(limit);
-        let watches: Vec<_> = self.sessions.lock().await.values().map(|session| session.settled.clone()).collect();
-        for mut watch in watches {
+        for mut watch in self.accounts.settling(only).await {
             tokio::select! {
                 _ = watch.wait_for(|settled| *settled) => {}
                 () = self.shared.clock.sleep_until(until) => return,
@@ -147,7 +124,7 @@ impl Engine {
         if self.draining.load(Ordering::Acquire) {
             return Err(BeginError::Stopping);
         }
-        let handle = self.directory.find(route.device).ok_or(BeginError::Busy)?;
+        let handle = self.accounts.directory.find(route.device).ok_or(BeginError::Busy)?;
         if handle.load.attempts.fetch_add(1, Ordering::AcqRel) >= self.shared.settings.queue_per_lock {
             handle.load.attempts.fetch_sub(1, Ordering::AcqRel);
             return Err(BeginError::Busy);
@@ -218,41 +195,27 @@ impl Engine {
     /// # Errors
     /// [`CommitError::Conflict`] (`"hub_key"`) if the workspace already has it.
     pub async fn add_account(&self, account: Account) -> Result<(), CommitError> {
-        let events = Vec::new();
-        self.shared.store.commit(Change::AccountCreated { account: Box::new(account.clone()), events }).await?;
-        self.open_session(account).await?;
-        Ok(())
+        let accounts = Arc::clone(&self.accounts);
+        whole(async move {
+            let created = Change::AccountCreated { account: Box::new(account.clone()), events: Vec::new() };
+            accounts.shared.store.commit(created).await?;
+            Ok(accounts.open(account).await?)
+        })
+        .await
     }
 
     /// Waits until the session of `account` has synced or failed for the first time, but not longer than `limit`.
     pub async fn account_settled(&self, account: AccountId, limit: Duration) {
-        let until = self.shared.now().after(limit);
-        let watch = self.sessions.lock().await.get(&account).map(|session| session.settled.clone());
-        if let Some(mut watch) = watch {
-            tokio::select! {
-                _ = watch.wait_for(|settled| *settled) => {}
-                () = self.shared.clock.sleep_until(until) => {}
-            }
-        }
+        self.await_settled(Some(account), limit).await;
     }
 
     /// Ends the session of an account, then deletes it with its devices. The hardware is left as it is.
     ///
     /// # Errors
-    /// [`CommitError`] if the deletion could not be stored; the session is opened again by the next start.
+    /// [`CommitError`] if the deletion could not be stored; the account is served as before then.
     pub async fn remove_account(&self, account: &Account) -> Result<(), CommitError> {
-        let devices = self.shared.store.devices_of(account.id).await?;
-        let session = self.sessions.lock().await.remove(&account.id);
-        if let Some(session) = session {
-            let (done, stopped) = oneshot::channel();
-            if session.orders.send(Order::Stop(done)).await.is_ok() {
-                let _ = stopped.await;
-            }
-        }
-        let mut events: Vec<Event> =
-            devices.iter().map(|device| self.event(account, Some(device.id), deleted(device))).collect();
-        events.push(self.event(account, None, EventKind::AccountDeleted));
-        self.shared.store.commit(Change::AccountDeleted { account: account.id, events }).await
+        let (accounts, account) = (Arc::clone(&self.accounts), account.clone());
+        whole(async move { accounts.remove(account).await }).await
     }
 
     /// Changes what the API may change of a device: its name, its metadata, whether it is managed.
@@ -271,14 +234,18 @@ impl Engine {
             kinds.push(EventKind::DeviceConvertedToUnmanaged);
         }
         let events = kinds.into_iter().map(|kind| self.device_event(device, kind)).collect();
-        let (was_managed, is_managed) = (before.is_managed, after.is_managed);
-        self.shared.store.commit(Change::DeviceEdited { device: device.id, before, after, events }).await?;
-        if is_managed != was_managed
-            && let Some(handle) = self.directory.find(device.id)
-        {
-            let _ = handle.mailbox.send(Message::Managed(is_managed)).await;
-        }
-        Ok(())
+        let (was_managed, is_managed, device) = (before.is_managed, after.is_managed, device.id);
+        let accounts = Arc::clone(&self.accounts);
+        whole(async move {
+            accounts.shared.store.commit(Change::DeviceEdited { device, before, after, events }).await?;
+            if is_managed != was_managed
+                && let Some(handle) = accounts.directory.find(device)
+            {
+                let _ = handle.mailbox.send(Message::Managed(is_managed)).await;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Takes no new attempts and waits until the running ones have ended, at most for a deadline's length.
@@ -287,17 +254,6 @@ impl Engine {
         let until = self.shared.now().after(self.shared.settings.deadline);
         while self.shared.waiters.count() > 0 && !self.shared.now().reached(until) {
             self.shared.clock.sleep_until(self.shared.now().after(Duration::from_millis(20))).await;
-        }
-    }
-
-    fn event(&self, account: &Account, device: Option<DeviceId>, kind: EventKind) -> Event {
-        Event {
-            id: self.shared.next_event(),
-            workspace: account.workspace,
-            account: Some(account.id),
-            device,
-            occurred_at: self.shared.now().wall,
-            kind,
         }
     }
 
@@ -313,8 +269,10 @@ impl Engine {
     }
 }
 
-fn deleted(device: &Device) -> EventKind {
-    EventKind::DeviceDeleted { name: device.nickname.clone().unwrap_or_else(|| device.about.name.clone()) }
+/// Runs something to its end, in a task of its own: a caller that goes away in the middle must not leave half of it.
+async fn whole(work: impl Future<Output = Result<(), CommitError>> + Send + 'static) -> Result<(), CommitError> {
+    // A task that panicked has stored nothing that it had not answered.
+    tokio::spawn(work).await.unwrap_or(Err(CommitError::Busy))
 }
 
 fn not_accepted(error: CommitError) -> BeginError {

@@ -20,7 +20,7 @@ pub(crate) struct Observed {
 }
 
 /// For how long a movement that comes after an unknown outcome is still called that attempt's doing.
-const CREDIT: Duration = Duration::from_secs(600);
+const CREDIT: Duration = Duration::from_secs(120);
 
 /// Who is to be named as the cause of a movement to `wanted`.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,9 @@ impl Observed {
     pub(crate) fn apply(&mut self, fact: &Fact, credit: Option<Credit>) -> Vec<EventKind> {
         let at = fact.occurred_at.unwrap_or(fact.heard.wall);
         match fact.what {
+            // An old report said again must not clear a jam, and a movement to be told with its cause is told then.
+            What::Moved { doubtful: true, .. } if self.state.jammed_since.is_some() => Vec::new(),
+            What::Read { awaits_cause: true, .. } => Vec::new(),
             What::Moved { from, to, cause, .. } => self.moved(from != Known::Nothing, to, cause, credit, at),
             What::Operated { at: bolt, cause, doubtful, late_cause } => {
                 self.stands_at(bolt, at);
@@ -65,7 +68,12 @@ impl Observed {
             What::Read { said: Said::At(to), from, cause, .. } => {
                 self.moved(from == Known::At(to.other()), to, cause, credit, at)
             }
-            What::Recalled { at: bolt } => self.moved(false, bolt, None, None, at),
+            What::Recalled { at: bolt } => {
+                let reported_at = self.state.reported_at;
+                let events = self.moved(false, bolt, None, None, at);
+                self.state.reported_at = reported_at;
+                events
+            }
             What::Jammed | What::Read { said: Said::Jammed, .. } => {
                 self.jammed(at);
                 Vec::new()

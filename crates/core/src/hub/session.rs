@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::directory::Directory;
+use super::guard::guarded;
 use super::lock::{self, LockHandle, Message};
 use super::shared::Shared;
 use crate::accounts::{Account, LinkState, LinkTrouble};
@@ -16,7 +17,7 @@ use crate::change::Change;
 use crate::devices::{About, Device, DeviceState, OfflineBecause};
 use crate::events::{Event, EventKind};
 use crate::ids::{DeviceId, NativeId};
-use crate::locks::Traits;
+use crate::locks::{Reachability, Traits};
 use crate::ports::{CONNECT_LIMIT, ConnectError, Driver, Link, Signal};
 use crate::time::Moment;
 
@@ -63,6 +64,8 @@ struct Known {
     /// As it was first seen, with what the hub last said of it. Its state is known to its task alone.
     device: Device,
     handle: LockHandle,
+    /// Whether the hub last called it reachable, or worth a try.
+    in_reach: bool,
 }
 
 enum Ended {
@@ -72,6 +75,9 @@ enum Ended {
     /// The engine is gone. What is unfinished stays so, for the next start to settle.
     Abandoned,
 }
+
+/// How long the story of a sync waits for the stories of its locks.
+const AWAIT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Traits of a lock before its driver has described it in this session: nothing can be written then anyway.
 const UNDESCRIBED: Traits = Traits {
@@ -134,7 +140,7 @@ impl Session {
         );
         self.directory.enter(device.id, handle.clone());
         let native = device.about.native.clone();
-        self.locks.insert(native, Known { device, handle: handle.clone() });
+        self.locks.insert(native, Known { device, handle: handle.clone(), in_reach: false });
         handle
     }
 
@@ -204,7 +210,10 @@ impl Session {
         let known: Vec<Device> = self.locks.values().map(|known| known.device.clone()).collect();
         let clock = Arc::clone(&self.shared.clock);
         let limit = clock.now().after(CONNECT_LIMIT);
-        let mut connecting = driver.connect(&account, &known, sender);
+        let mut connecting = Box::pin(async {
+            let failed = || Err(ConnectError::Unreachable("A fault of the server ended the connection.".to_owned()));
+            guarded(driver.connect(&account, &known, sender)).await.unwrap_or_else(failed)
+        });
         let mut early = Vec::new();
         let connected = loop {
             tokio::select! {
@@ -276,8 +285,14 @@ impl Session {
             Signal::Discovered { about, traits } => self.discovered(*about, traits, link).await,
             Signal::Synced => self.synced().await,
             Signal::Lost(why) => return Some(why),
-            Signal::Gone(native) => self.tell(&native, Message::Gone),
-            Signal::Reach(native, reach) => self.tell(&native, Message::Reach(reach)),
+            Signal::Gone(native) => {
+                self.note_reach(&native, false);
+                self.tell(&native, Message::Gone);
+            }
+            Signal::Reach(native, reach) => {
+                self.tell(&native, Message::Reach(reach));
+                self.note_reach(&native, reach != Reachability::Unreachable);
+            }
             Signal::Said(native, report) => self.tell(&native, Message::Said(report)),
             Signal::Battery(native, level) => self.tell(&native, Message::Battery(level)),
             Signal::Door(native, open) => self.tell(&native, Message::Door(open)),
@@ -286,6 +301,15 @@ impl Session {
             Signal::ReadFailed(native, read) => self.tell(&native, Message::ReadFailed(read)),
         }
         None
+    }
+
+    /// A lock that comes into reach is read, in its turn: a whole house that comes back must not be asked at once.
+    fn note_reach(&mut self, native: &NativeId, in_reach: bool) {
+        let Some(known) = self.locks.get_mut(native) else { return };
+        let was = std::mem::replace(&mut known.in_reach, in_reach);
+        if in_reach && !was {
+            self.resync.push_back(known.device.id);
+        }
     }
 
     fn tell(&self, native: &NativeId, message: Message) {
@@ -357,16 +381,23 @@ impl Session {
         self.settled.send_replace(true);
     }
 
-    /// Waits until each lock has dealt with what it was told.
+    /// Waits until each lock has dealt with what it was told, but not long: a slow one must not hold up the others.
     async fn await_locks(&self) {
-        let mut waiting = Vec::with_capacity(self.locks.len());
-        for known in self.locks.values() {
-            let (done, dealt_with) = oneshot::channel();
-            send(&known.handle, Message::Ping(done)).await;
-            waiting.push(dealt_with);
-        }
-        for dealt_with in waiting {
-            let _ = dealt_with.await;
+        let limit = self.shared.now().after(AWAIT_LIMIT).steadily();
+        let all = async {
+            let mut waiting = Vec::with_capacity(self.locks.len());
+            for known in self.locks.values() {
+                let (done, dealt_with) = oneshot::channel();
+                send(&known.handle, Message::Ping(done)).await;
+                waiting.push(dealt_with);
+            }
+            for dealt_with in waiting {
+                let _ = dealt_with.await;
+            }
+        };
+        tokio::select! {
+            () = all => {}
+            () = self.shared.clock.sleep_until(limit) => {}
         }
     }
 
@@ -380,7 +411,8 @@ impl Session {
             LinkTrouble::CredentialsRefused => OfflineBecause::AccountDisconnected,
         };
         self.resync.clear();
-        for known in self.locks.values() {
+        for known in self.locks.values_mut() {
+            known.in_reach = false;
             send(&known.handle, Message::LinkDown(because)).await;
         }
         if matches!(&self.account.link, LinkState::Down { trouble: known, .. } if *known == trouble) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::waiters::Waiters;
 use crate::change::Change;
 use crate::ids::EventId;
-use crate::ports::{Clock, CommitError, ReadId, Store};
+use crate::ports::{Clock, CommitError, ReadId, Store, StoreError};
 use crate::time::Moment;
 
 /// Settings of the engine.
@@ -65,6 +65,10 @@ impl Shared {
                 Ok(()) => return Recorded::Stored,
                 Err(CommitError::Conflict(what)) => {
                     tracing::warn!(condition = what, "a change found its row gone or ended");
+                    return Recorded::Obsolete;
+                }
+                Err(CommitError::Store(error @ StoreError::Corrupt(_))) => {
+                    tracing::error!(%error, "a change cannot be stored; trying again would not help");
                     return Recorded::Obsolete;
                 }
                 Err(CommitError::Busy) => tracing::debug!("the write queue is full; trying again"),

@@ -38,7 +38,14 @@ pub(crate) fn operated(cause: Cause) -> What {
 }
 
 pub(crate) fn read(asked_ms: Option<u64>, said: Said) -> What {
-    What::Read { read: ReadId(1), asked: asked_ms.map(at), from: Known::Nothing, said, cause: None }
+    What::Read {
+        read: ReadId(1),
+        asked: asked_ms.map(at),
+        from: Known::Nothing,
+        said,
+        cause: None,
+        awaits_cause: false,
+    }
 }
 
 const WAS_LOCKED: Known = Known::At(Bolt::Locked);
@@ -193,7 +200,14 @@ fn a_read_after_a_hand_turn_proves_the_place_but_not_the_cause() {
 fn a_doubtful_hand_turn_that_a_read_bears_out_is_still_a_hand_turn() {
     let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
     let cause = Some(by(Method::Manual));
-    let answer = What::Read { read: ReadId(1), asked: Some(at(1_100)), from: WAS_LOCKED, said: UNLOCKED, cause };
+    let answer = What::Read {
+        read: ReadId(1),
+        asked: Some(at(1_100)),
+        from: WAS_LOCKED,
+        said: UNLOCKED,
+        cause,
+        awaits_cause: false,
+    };
     assert_eq!(trial.hear(1_200, answer), ends(UNCONFIRMED));
 }
 
@@ -332,8 +346,8 @@ fn an_old_state_read_before_the_wait_is_over_decides_nothing() {
     let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
     assert_eq!(trial.feed(200, &Input::Answered(Answer::Accepted)), Effect::Nothing);
     assert_eq!(trial.hear(1_500, read(Some(1_400), LOCKED)), Effect::Nothing);
-    assert_eq!(trial.feed(5_100, &Input::Tick), Effect::Ask);
-    assert_eq!(trial.hear(5_200, read(Some(5_100), LOCKED)), ends(failed(FailureKind::NoMovement)));
+    assert_eq!(trial.feed(5_300, &Input::Tick), Effect::Ask);
+    assert_eq!(trial.hear(5_400, read(Some(5_300), LOCKED)), ends(failed(FailureKind::NoMovement)));
 }
 
 #[test]
@@ -480,4 +494,43 @@ fn a_wall_clock_set_back_gives_no_extra_time() {
     let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
     let back = Moment { wall: at(0).wall - SignedDuration::from_hours(1), ..at(30_000) };
     assert_eq!(trial.feed_at(back, &Input::Tick), ends(failed(FailureKind::OutcomeUnknown)));
+}
+
+#[test]
+fn an_old_state_read_soon_after_a_late_acceptance_is_not_no_movement() {
+    let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
+    assert_eq!(trial.feed(5_000, &Input::Answered(Answer::Accepted)), Effect::Nothing);
+    let effect = trial.feed(5_100, &Input::Tick);
+    if effect == Effect::Ask {
+        assert_eq!(trial.hear(5_200, read(Some(5_100), LOCKED)), Effect::Nothing, "accepted 200 ms ago");
+    }
+}
+
+#[test]
+fn a_hand_turn_that_was_taken_back_no_longer_counts_against_the_command() {
+    let by_hand = || Some(by(Method::Manual));
+    let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
+    assert_eq!(trial.hear(600, moved(WAS_LOCKED, Bolt::Unlocked, by_hand())), Effect::Nothing);
+    assert_eq!(trial.hear(900, moved(Known::At(Bolt::Unlocked), Bolt::Locked, by_hand())), Effect::Nothing);
+    assert_eq!(trial.hear(5_200, read(Some(5_100), UNLOCKED)), ends(CONFIRMED));
+    let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
+    assert_eq!(trial.hear(600, moved(WAS_LOCKED, Bolt::Unlocked, by_hand())), Effect::Nothing);
+    assert_eq!(trial.hear(1_200, read(Some(1_100), LOCKED)), Effect::Nothing);
+    assert_eq!(trial.hear(5_200, read(Some(5_100), UNLOCKED)), ends(CONFIRMED));
+}
+
+#[test]
+fn a_slow_lock_is_read_early_enough_for_the_answer_to_count() {
+    let mut trial = Trial::written(Traits { settle: Duration::from_secs(60), ..TALKATIVE }, WAS_LOCKED);
+    assert_eq!(trial.feed(300, &Input::Answered(Answer::NotAcknowledged)), Effect::Nothing);
+    assert_eq!(trial.feed(28_000, &Input::Tick), Effect::Ask);
+    assert_eq!(trial.hear(28_100, read(Some(28_000), UNLOCKED)), ends(CONFIRMED));
+}
+
+#[test]
+fn already_there_and_accepted_is_an_unconfirmed_success_even_if_the_deadline_comes_first() {
+    let traits = Traits { settle_unchanged: Duration::from_secs(60), ..UNREADABLE };
+    let mut trial = Trial::written(traits, Known::At(Bolt::Unlocked));
+    assert_eq!(trial.feed(200, &Input::Answered(Answer::Accepted)), Effect::Nothing);
+    assert_eq!(trial.wait().0, UNCONFIRMED);
 }

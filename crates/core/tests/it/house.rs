@@ -67,6 +67,7 @@ pub(crate) fn lock(n: usize, traits: Traits) -> ScriptedLock {
         described: true,
         deeds: std::collections::VecDeque::new(),
         remembered: None,
+        greets: None,
         came: Vec::new(),
     }
 }

@@ -57,6 +57,10 @@ pub(crate) enum Deed {
     WriteAndHang(Vec<Step>),
     /// Does not write it.
     NotWritten(NotWritten),
+    /// A fault of the driver.
+    Panic,
+    /// Writes it without asking its gate, and returns after so many milliseconds.
+    Ungated(u64, Vec<Step>),
 }
 
 /// What happens to reads.
@@ -91,6 +95,8 @@ pub(crate) struct ScriptedLock {
     pub(crate) deeds: VecDeque<Deed>,
     /// What it says in a greeting, retained.
     pub(crate) remembered: Option<Said>,
+    /// What it says in a greeting, as if just said.
+    pub(crate) greets: Option<(Said, How)>,
     /// Where the bolt came to, and when.
     pub(crate) came: Vec<(Moment, Said)>,
 }
@@ -99,6 +105,10 @@ pub(crate) struct HubState {
     pub(crate) locks: Vec<ScriptedLock>,
     pub(crate) refuses: Option<ConnectError>,
     pub(crate) hangs: bool,
+    /// It greets nobody.
+    pub(crate) silent: bool,
+    /// How long a connection takes after the greeting.
+    pub(crate) connects_in: u64,
     pub(crate) wrote: Vec<Wrote>,
     pub(crate) reads: usize,
     session: Option<(mpsc::Sender<Signal>, Arc<AtomicBool>)>,
@@ -111,7 +121,16 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(clock: Arc<SimClock>, locks: Vec<ScriptedLock>) -> Arc<Self> {
-        let state = HubState { locks, refuses: None, hangs: false, wrote: Vec::new(), reads: 0, session: None };
+        let state = HubState {
+            locks,
+            refuses: None,
+            hangs: false,
+            silent: false,
+            connects_in: 0,
+            wrote: Vec::new(),
+            reads: 0,
+            session: None,
+        };
         Arc::new(Self { clock, state: Mutex::new(state) })
     }
 
@@ -190,11 +209,18 @@ impl Hub {
     fn greeting(&self) -> Vec<Signal> {
         let heard = self.clock.now();
         let mut signals = Vec::new();
+        if self.set(|state| state.silent) {
+            return signals;
+        }
         self.set(|state| {
             for lock in state.locks.iter().filter(|lock| lock.described) {
                 let native = lock.about.native.clone();
                 signals.push(Signal::Discovered { about: Box::new(lock.about.clone()), traits: lock.traits });
                 signals.push(Signal::Reach(native.clone(), lock.reach));
+                if let Some((said, how)) = lock.greets {
+                    let report = Report { said, how, heard, occurred_at: None, sequence: None };
+                    signals.push(Signal::Said(native.clone(), report));
+                }
                 if let Some(said) = lock.remembered {
                     let report = Report { said, how: How::Remembered, heard, occurred_at: None, sequence: None };
                     signals.push(Signal::Said(native, report));
@@ -261,6 +287,8 @@ impl Driver for ScriptedDriver {
             for signal in hub.greeting() {
                 let _ = signals.send(signal).await;
             }
+            let ms = hub.set(|state| state.connects_in);
+            hub.clock.pass(ms).await;
             Ok(Arc::new(ScriptedLink { hub, live }) as Arc<dyn Link>)
         })
     }
@@ -309,6 +337,14 @@ impl Link for ScriptedLink {
                     std::future::pending().await
                 }
                 Deed::NotWritten(why) => Err(why),
+                Deed::Ungated(ms, steps) => {
+                    let open =
+                        Gate::new(&*self.hub.clock, self.hub.clock.now().after(std::time::Duration::from_secs(1)));
+                    self.write(n, &order, open, steps)?;
+                    self.hub.clock.pass(ms).await;
+                    Ok(())
+                }
+                Deed::Panic => panic!("a fault of the driver"),
             }
         })
     }

@@ -16,6 +16,8 @@ mod attempt_orders;
 #[cfg(test)]
 mod attempt_rules;
 #[cfg(test)]
+mod details;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod isolation;
@@ -35,3 +37,5 @@ mod sessions;
 mod storage;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod untruths;

@@ -127,7 +127,7 @@ fn a_read_that_bears_out_a_doubt_tells_its_cause() {
     ear.memory.asked(ReadId(7), at(14_100));
     let cause = Some(Cause { method: Method::Keycode, slot: Some(3) });
     let (read, asked) = (ReadId(7), Some(at(14_100)));
-    let answer = What::Read { read, asked, from: WAS_LOCKED, said: UNLOCKED, cause };
+    let answer = What::Read { read, asked, from: WAS_LOCKED, said: UNLOCKED, cause, awaits_cause: false };
     assert_eq!(ear.hear(14_130, UNLOCKED, How::Read(read)), [answer]);
     assert!(!ear.memory.in_doubt());
 }

@@ -10,7 +10,7 @@ use crate::events::EventKind;
 use crate::ids::AttemptId;
 use crate::locks::{Reachability, Traits, Unavailable};
 use crate::memory::{Fact, What};
-use crate::ports::{Answer, Link, Report};
+use crate::ports::{Answer, Link, Refused, Report};
 use crate::time::Moment;
 
 impl LockTask {
@@ -24,7 +24,9 @@ impl LockTask {
     }
 
     pub(super) async fn link_down(&mut self, because: OfflineBecause) {
+        self.notice_write().await;
         self.link = None;
+        self.described = false;
         self.reads.forget();
         let why = match self.unavailable {
             Some(Unavailable::DeviceRemoved) => Unavailable::DeviceRemoved,
@@ -32,6 +34,8 @@ impl LockTask {
         };
         self.lose_touch(why).await;
         self.input(Input::LinkLost).await;
+        // Nothing may be written to a connection that is over, not even by a driver that had asked before.
+        self.carrying = None;
         let now = self.shared.now();
         self.note(|observed| observed.offline(because, now.wall)).await;
         self.expire_queue(now).await;
@@ -62,11 +66,8 @@ impl LockTask {
             self.out_of_reach(Unavailable::DeviceDisconnected).await;
             return;
         }
-        let was_away = self.unavailable.take().is_some();
+        self.unavailable = None;
         self.note(|observed| observed.online()).await;
-        if was_away {
-            self.resync().await;
-        }
     }
 
     pub(super) async fn gone(&mut self) {
@@ -92,6 +93,10 @@ impl LockTask {
     }
 
     pub(super) async fn said(&mut self, report: &Report) {
+        if self.link.is_none() {
+            // Said while the connection is being made: it may be a repeat of what nobody heard.
+            self.memory.session_began(self.shared.now());
+        }
         for fact in self.memory.hear(report, &self.traits) {
             self.on_fact(fact).await;
         }
@@ -135,6 +140,9 @@ impl LockTask {
     /// otherwise is told in the same commit as the end.
     async fn on_fact_while_written(&mut self, fact: Fact) {
         let wanted = self.running.as_ref().map(|running| running.terms.wanted);
+        if let Some(running) = &mut self.running {
+            running.told |= is_told(&fact.what);
+        }
         let effect = self.step(&Input::Fact(fact));
         if matches!(effect, Effect::Finish(_)) {
             self.perform(effect, Some(fact)).await;
@@ -172,6 +180,25 @@ impl LockTask {
     pub(super) async fn answered(&mut self, attempt: AttemptId, answer: Answer) {
         if self.running.as_ref().is_some_and(|running| running.attempt.id == attempt) {
             self.input(Input::Answered(answer)).await;
+        } else if answer == Answer::Refused(Refused::Jammed) {
+            // Too late for its attempt, and true all the same.
+            self.memory.jammed();
+            let now = self.shared.now();
+            self.note(|observed| {
+                observed.jammed(now.wall);
+                Vec::new()
+            })
+            .await;
         }
     }
+}
+
+/// Whether the lock told where its bolt is, beyond doubt.
+const fn is_told(what: &What) -> bool {
+    matches!(
+        what,
+        What::Moved { doubtful: false, .. }
+            | What::Operated { doubtful: false, .. }
+            | What::Read { asked: Some(_), .. }
+    )
 }

@@ -36,7 +36,7 @@ pub(crate) struct LockTask {
     load: Arc<Load>,
     device: Box<Device>,
     traits: Traits,
-    /// Whether the driver has described the lock since this process began. Before, `traits` are a guess.
+    /// Whether the driver has described the lock in this session. Before the first time, `traits` are a guess.
     described: bool,
     observed: Observed,
     memory: Memory,
@@ -62,7 +62,7 @@ pub(crate) fn spawn(
 ) -> LockHandle {
     let (mailbox, messages) = mpsc::channel(MAILBOX);
     let load = Arc::new(Load::default());
-    let recovery = Recovery::of(leftovers, shared.now().after(shared.settings.recovery));
+    let recovery = Recovery::of(leftovers, shared.now().after(shared.settings.recovery).steadily());
     let task = LockTask {
         load: Arc::clone(&load),
         traits,
@@ -149,7 +149,8 @@ impl LockTask {
     async fn on_time(&mut self, mailbox_is_empty: bool) {
         self.notice_write().await;
         let now = self.shared.now();
-        if let Some(fact) = self.memory.tick(now) {
+        // What waits in the mailbox may be the cause.
+        if mailbox_is_empty && let Some(fact) = self.memory.tick(now) {
             self.on_fact(fact).await;
         }
         if self.running.is_some() {
@@ -164,7 +165,13 @@ impl LockTask {
             if let Some(missed) = missed {
                 self.on_message(missed).await;
             }
-            self.want_read();
+            if self.traits.readable {
+                self.want_read();
+            } else {
+                // What it said is lost and cannot be asked for.
+                self.memory.forget_position();
+                self.note(Observed::forget).await;
+            }
         }
         if self.reads.due().is_some_and(|due| now.reached(due)) {
             self.ask();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::LockTask;
 use crate::attempt::Input;
+use crate::hub::guard::guarded;
 use crate::hub::observed::Credit;
 use crate::locks::Unavailable;
 use crate::memory::Known;
@@ -112,7 +113,7 @@ impl LockTask {
         let handing_over = Box::pin(async move {
             let Some(link) = link else { return false };
             tokio::select! {
-                asked = link.ask(&lock, read) => asked.is_ok(),
+                asked = guarded(link.ask(&lock, read)) => asked.is_some_and(|asked| asked.is_ok()),
                 () = clock.sleep_until(now.after(ASK_LIMIT).steadily()) => false,
             }
         });
@@ -131,7 +132,7 @@ impl LockTask {
     }
 
     /// Nobody else will settle where the bolt is, so the lock is asked again, less and less often.
-    fn read_again(&mut self) {
+    pub(super) fn read_again(&mut self) {
         let pause = RETRY_PAUSE.0.saturating_mul(1 << self.reads.unanswered.min(16)).min(RETRY_PAUSE.1);
         self.reads.unanswered += 1;
         if self.traits.readable && self.link.is_some() && self.reads.wanted.is_none() {

@@ -9,6 +9,7 @@ use super::{Job, LockTask};
 use crate::attempt::{self, Effect, Input, State, Terms};
 use crate::attempts::{Attempt, FailureKind, Outcome};
 use crate::events::{Event, EventKind, Method};
+use crate::hub::guard::guarded;
 use crate::hub::observed::{Credit, Unresolved};
 use crate::locks::{Bolt, Unavailable};
 use crate::memory::{Fact, Known, What};
@@ -22,7 +23,12 @@ pub(super) struct Running {
     pub(super) state: State,
     /// The last read that was asked for it.
     pub(super) asked: Option<ReadId>,
+    /// Whether the lock told a position since the command was written.
+    pub(super) told: bool,
 }
+
+/// What is said of a command that a fault of the driver kept from being written.
+const DRIVER_FAILED: &str = "A fault of the server kept the command from being sent.";
 
 /// A command that the driver is handing over. Dropping it stops the driver before it asks its gate.
 pub(super) struct Carrying {
@@ -76,7 +82,7 @@ impl LockTask {
             (None, Some(_)) => Input::TurnCame,
             (None, None) => Input::Unavailable(Unavailable::HubDisconnected),
         };
-        self.running = Some(Running { attempt: job.attempt, terms, state: State::Waiting, asked: None });
+        self.running = Some(Running { attempt: job.attempt, terms, state: State::Waiting, asked: None, told: false });
         self.input(input).await;
     }
 
@@ -140,7 +146,12 @@ impl LockTask {
         let (link, clock) = (Arc::clone(link), Arc::clone(&self.shared.clock));
         let (send_by, passed) = (running.terms.send_by(), Arc::new(OnceLock::new()));
         let gate = Arc::clone(&passed);
-        let handing_over = Box::pin(async move { link.carry_out(order, Gate::noting(&*clock, send_by, &gate)).await });
+        let handing_over = Box::pin(async move {
+            let carrying = guarded(link.carry_out(order, Gate::noting(&*clock, send_by, &gate)));
+            // Whether it had written then, only its gate knows.
+            let failed = || if gate.get().is_some() { Ok(()) } else { Err(NotWritten::Rejected(DRIVER_FAILED.into())) };
+            carrying.await.unwrap_or_else(failed)
+        });
         self.carrying = Some(Carrying { handing_over, began: self.shared.now(), passed });
     }
 
@@ -187,13 +198,21 @@ impl LockTask {
         let credit = Credit { attempt: running.attempt.id, wanted: running.terms.wanted };
         let before = self.observed.state.clone();
         let told = self.told_at_end(&outcome, credit, fact).await;
+        let is_lost = is_unknown(&outcome) && !running.told;
+        if is_lost {
+            // The bolt may have moved, so what was known before is not known any more.
+            self.memory.forget_position();
+            self.observed.forget();
+        }
         if is_open_ended(&outcome) {
             self.unresolved.keep(credit, self.shared.now());
         }
         let changed = before != self.observed.state;
         self.commit_end(&running.attempt, outcome, told, changed).await;
         self.load.attempts.fetch_sub(1, Ordering::AcqRel);
-        if self.memory.in_doubt() {
+        if is_lost {
+            self.read_again();
+        } else if self.memory.in_doubt() {
             self.want_read();
         }
     }
@@ -235,6 +254,10 @@ impl LockTask {
         let moved = EventKind::LockMoved { to: credit.wanted, method: Method::Remote, attempt, slot: None };
         self.events(self.observed.managed.then_some(moved), at)
     }
+}
+
+fn is_unknown(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failure(failure) if failure.kind == FailureKind::OutcomeUnknown)
 }
 
 /// Whether the bolt may still move because of a command whose attempt ended like this.
