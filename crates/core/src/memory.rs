@@ -160,8 +160,6 @@ pub struct Memory {
     history: VecDeque<(Said, Moment)>,
     /// When each thing was last found by a read: its own report may have been lost, and be said again.
     found: VecDeque<(Said, Moment)>,
-    /// Whether a value from before was told in this session.
-    recalled: bool,
     sequence: Option<u64>,
     held: Option<Held>,
     told_without_cause: Option<ToldWithoutCause>,
@@ -176,7 +174,6 @@ impl Default for Memory {
             known: Known::Nothing,
             history: VecDeque::new(),
             found: VecDeque::new(),
-            recalled: false,
             sequence: None,
             held: None,
             told_without_cause: None,
@@ -205,7 +202,6 @@ impl Memory {
         self.known = Known::Nothing;
         self.held = None;
         self.claim = None;
-        self.recalled = false;
         self.reads.clear();
     }
 
@@ -303,13 +299,14 @@ impl Memory {
         self.said_recently(report) || (traits.readable && is_young && report.sequence.is_none())
     }
 
-    /// The best there is on a lock that cannot be asked. It stays unknown to what follows: a change from it would prove
-    /// nothing.
+    /// The best there is on a lock that cannot be asked: the last word that its hub kept. A hub that keeps its words
+    /// keeps the last one, so a change from it is a change.
     fn recall(&mut self, report: &Report, traits: &Traits) -> Option<Fact> {
         let Said::At(at) = report.said else { return None };
-        if traits.readable || self.known != Known::Nothing || std::mem::replace(&mut self.recalled, true) {
+        if traits.readable || self.known != Known::Nothing {
             return None;
         }
+        self.known = Known::At(at);
         Some(fact(What::Recalled { at }, report))
     }
 

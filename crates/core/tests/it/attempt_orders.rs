@@ -455,7 +455,8 @@ fn changes_once(traits: Traits, heard: &[(u64, Said, How)]) -> Result<(), TestCa
                     prop_assert!(told != Known::At(to), "told twice: {fact:?}");
                     told = Known::At(to);
                 }
-                What::Recalled { .. } | What::Read { awaits_cause: true, .. } => {}
+                What::Recalled { at } => told = Known::At(at),
+                What::Read { awaits_cause: true, .. } => {}
                 What::Read { said: Said::At(at), .. } => told = Known::At(at),
                 What::Jammed | What::Read { said: Said::Jammed, .. } => {
                     let again = told == Known::Jammed && matches!(fact.what, What::Jammed);

@@ -60,23 +60,7 @@ async fn a_doubt_that_no_read_settles_is_not_shown_as_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_from_a_retained_word_is_no_evidence() {
-    let house = House::built(1, UNREADABLE, |hub| {
-        hub.set(|state| {
-            state.locks[0].remembered = Some(LOCKED);
-            state.locks[0].said = UNLOCKED;
-        });
-    })
-    .await;
-    house.pass(10_000).await;
-    // The bolt has been drawn for hours; the lock says so with its hourly report.
-    house.hub.next(0, Deed::Write(vec![(20, Word::Ack), (300, Word::Untagged)]));
-    let ticket = house.unlock(0).await;
-    assert_ne!(house.end(ticket).await, CONFIRMED);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_retained_word_is_not_fresh() {
+async fn a_retained_word_invents_no_time_of_a_report() {
     let house = House::built(1, UNREADABLE, |hub| {
         hub.set(|state| {
             state.locks[0].remembered = Some(LOCKED);

@@ -208,13 +208,13 @@ async fn a_second_process_on_the_same_folder_is_refused() {
     let place = place();
     let server = Server::start(&place.data, &[]);
     let folder = place.data.display().to_string();
-    for args in [vec!["serve", "--listen", "127.0.0.1:0"], vec!["init"]] {
-        let mut all = args;
-        all.extend(["--data-dir", &folder]);
-        let ended = run(&all, &[]);
-        assert_eq!(ended.code, 1);
-        assert!(ended.err.contains("another thumbturn is running on") && ended.err.contains(&folder), "{ended:?}");
-    }
+    let ended = run(&["serve", "--listen", "127.0.0.1:0", "--data-dir", &folder], &[]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("another thumbturn is running on") && ended.err.contains(&folder), "{ended:?}");
+    let told = run(&["init", "--json", "--data-dir", &folder], &[]);
+    let told: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!((&told["already_set_up"], told.get("api_key")), (&json!(true), None), "the running server was asked");
+    assert_eq!(told["devices"].as_array().unwrap().len(), 5);
     let key = server.told("API key").unwrap();
     assert_eq!(server.devices(&key).await.len(), 5, "the first one goes on");
     let listed = run(&["keys", "list", "--data-dir", &folder], &[]);
