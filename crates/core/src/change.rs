@@ -119,8 +119,14 @@ pub enum Change {
         events: Vec<Event>,
     },
     /// A key was made.
-    KeyCreated(Box<Key>),
-    /// A key was revoked.
+    KeyCreated {
+        /// The key.
+        key: Box<Key>,
+        /// The whole text of a publishable key, which its workspace shows from now on: browsers carry it, so it is no
+        /// secret.
+        shown: Option<String>,
+    },
+    /// A key was revoked. A workspace that showed it shows none.
     KeyRevoked {
         /// The key.
         key: KeyId,

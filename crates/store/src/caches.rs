@@ -18,6 +18,9 @@ const WORKSPACES: usize = 4096;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stale {
     Key(KeyId),
+    Workspace(WorkspaceId),
+    /// Any workspace: rare, and they are few.
+    Workspaces,
     Session(ClientSessionId),
     /// The account is gone, and with it its devices and its place in sessions.
     Account(AccountId),
@@ -31,7 +34,6 @@ pub(crate) struct Caches {
     pub(crate) keys: Cache<(KeyKind, String), Key>,
     pub(crate) sessions: Cache<String, ClientSession>,
     pub(crate) routes: Cache<DeviceId, Route>,
-    /// Workspaces never change after they are made.
     pub(crate) workspaces: Cache<WorkspaceId, Workspace>,
 }
 
@@ -51,6 +53,8 @@ impl Caches {
         for stale in stale {
             match stale {
                 Stale::Key(id) => drop(keys.insert(*id)),
+                Stale::Workspace(id) => self.workspaces.forget(id),
+                Stale::Workspaces => self.workspaces.forget_where(|_| true),
                 Stale::Session(id) => drop(sessions.insert(*id)),
                 Stale::Account(id) => drop(accounts.insert(*id)),
                 Stale::Route(id) => self.routes.forget(id),

@@ -57,10 +57,16 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::SessionDeleted { session, events } => {
             with_events(sessions::delete(session), vec![Stale::Session(session)], &events)
         }
-        Change::KeyCreated(key) => Ok(fresh(vec![credentials::insert(&key)])),
-        Change::KeyRevoked { key, at } => {
-            Ok(Plan { statements: vec![credentials::revoke(key, at)], stale: vec![Stale::Key(key)] })
+        Change::KeyCreated { key, shown } => {
+            let mut statements = vec![credentials::insert(&key)];
+            let workspace = key.workspace.filter(|_| shown.is_some());
+            statements.extend(workspace.map(|workspace| workspaces::show_key(workspace, shown)));
+            Ok(Plan { statements, stale: workspace.map(Stale::Workspace).into_iter().collect() })
         }
+        Change::KeyRevoked { key, at } => Ok(Plan {
+            statements: vec![credentials::revoke(key, at), workspaces::hide_key(key)],
+            stale: vec![Stale::Key(key), Stale::Workspaces],
+        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Workspaces and operators.
 
 use jiff::Timestamp;
-use thumbturn_core::ids::{OperatorId, WorkspaceId};
+use thumbturn_core::ids::{KeyId, OperatorId, WorkspaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::workspaces::Workspace;
 
@@ -35,6 +35,21 @@ pub(crate) fn insert(workspace: &Workspace) -> Statement {
             workspace.publishable_key.as_ref(),
             workspace.created_at,
         ],
+    )
+}
+
+/// Has the workspace show this publishable key.
+pub(crate) fn show_key(workspace: WorkspaceId, shown: Option<String>) -> Statement {
+    Statement::any("UPDATE workspaces SET publishable_key = $2 WHERE id = $1", args![workspace, shown])
+}
+
+/// Has the workspace that shows this key show none. Its text begins with a prefix of eight letters, then the short half.
+pub(crate) fn hide_key(key: KeyId) -> Statement {
+    Statement::any(
+        "UPDATE workspaces SET publishable_key = NULL WHERE EXISTS (SELECT 1 FROM keys k WHERE k.id = $1 \
+         AND k.kind = 'publishable_key' AND k.workspace_id = workspaces.id \
+         AND substr(workspaces.publishable_key, 9, length(k.short)) = k.short)",
+        args![key],
     )
 }
 

@@ -171,7 +171,8 @@ async fn create(
     };
     let token = Token::random(token_kind, sandbox);
     let key = key(key_kind, &token, workspace, operator, name, now);
-    store.commit(Change::KeyCreated(Box::new(key.clone()))).await?;
+    let shown = (kind == Kind::PublishableKey).then(|| token.reveal());
+    store.commit(Change::KeyCreated { key: Box::new(key.clone()), shown }).await?;
     Ok(vec![KeyView { token: Some(Secret::new(token.reveal())), ..KeyView::from(&key) }])
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,14 +16,13 @@ use thumbturn_drivers::sandbox::{Pace, SandboxDriver};
 use thumbturn_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use crate::admin::AdminSocket;
 use crate::app::{App, Parts};
 use crate::cli::open_store;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::connections;
+use crate::connections::{self, Stop};
 use crate::http;
 use crate::http::cors::Origins;
 use crate::limits::ActionLimits;
@@ -64,7 +63,7 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT, then drains. A second signal ends the draining.
+/// Serves until SIGTERM or SIGINT, then drains. A second signal ends it without waiting for anything.
 ///
 /// What may fail comes before the set-up: its secrets are shown once, so it must not be followed by a failure.
 ///
@@ -72,9 +71,11 @@ pub enum ServeError {
 /// [`ServeError`]
 pub async fn run(config: Config) -> Result<(), ServeError> {
     forbid_core_dumps();
+    let connections = connections::allow_many();
     let store = open_store(&config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| ServeError::Listen(config.listen, error))?;
-    let url = base_url(&config, listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let url = base_url(&config, address);
     let socket = config.admin_socket();
     let admin = AdminSocket::bind(&socket).map_err(|error| ServeError::Admin(socket.display().to_string(), error))?;
     let signals = Signals::catch()?;
@@ -84,8 +85,14 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let admin = admin.serve(app.clone());
     app.engine().settled(HUBS_AT_START).await;
     tokio::spawn(tidy(app.clone(), config.clone(), Arc::clone(&clock)));
-    greet(&url, &installation)?;
-    serve(listener, app, signals).await?;
+    if let Err(error) = greet(address, &url, &installation) {
+        // Who cannot be shown new secrets must know; a server that was set up before serves all the same.
+        if installation.api_key.is_some() {
+            return Err(error.into());
+        }
+        tracing::warn!(%error, "standard output cannot be written; listening on http://{address}");
+    }
+    serve(listener, app, signals, connections).await?;
     drop(admin);
     store.close().await;
     Ok(())
@@ -96,6 +103,11 @@ fn forbid_core_dumps() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
         tracing::warn!(%error, "core dumps could not be switched off");
+    }
+    // A dump that goes to a program and not to a file knows no limit.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "the process could not be made undumpable");
     }
 }
 
@@ -134,38 +146,53 @@ pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: St
 
 fn base_url(config: &Config, address: SocketAddr) -> String {
     let configured = config.public_url.trim_end_matches('/');
-    if configured.is_empty() { format!("http://{address}") } else { configured.to_owned() }
+    if configured.is_empty() { format!("http://{}", callable(address)) } else { configured.to_owned() }
+}
+
+/// An address that can be called from this machine: a server may listen on all of them.
+fn callable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Says that the server is ready and, where the key was just made, how to unlock the first lock.
-fn greet(url: &str, installation: &Installation) -> io::Result<()> {
+fn greet(address: SocketAddr, url: &str, installation: &Installation) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if let (Some(api_key), Some(device)) = (&installation.api_key, installation.devices.first()) {
         write!(out, "{}", crate::cli::describe(installation))?;
         writeln!(out, "\nThese secrets are shown only now. Unlock “{}”:\n", device.display_name)?;
-        writeln!(out, "curl -sS -X POST {url}/locks/unlock_door \\")?;
+        writeln!(out, "curl -sS -X POST http://{}/locks/unlock_door \\", callable(address))?;
         writeln!(out, "  -H 'Authorization: Bearer {}' \\", api_key.expose())?;
         writeln!(out, "  -H 'Content-Type: application/json' \\")?;
         writeln!(out, "  -d '{{\"device_id\": \"{}\"}}'\n", device.device_id)?;
     }
-    writeln!(out, "thumbturn {} listening on {url}", env!("CARGO_PKG_VERSION"))?;
+    let public = if url.ends_with(&callable(address).to_string()) { String::new() } else { format!(" as {url}") };
+    writeln!(out, "thumbturn {} listening on http://{address}{public}", env!("CARGO_PKG_VERSION"))?;
     out.flush()
 }
 
-async fn serve(listener: TcpListener, app: App, mut signals: Signals) -> io::Result<()> {
-    let stop = CancellationToken::new();
+async fn serve(listener: TcpListener, app: App, mut signals: Signals, connections: usize) -> io::Result<()> {
+    let stop = Stop::default();
     let stopping = stop.clone();
     let draining = app.clone();
     tokio::spawn(async move {
         signals.next().await;
         tracing::info!("stopping: no new attempts, waiting for the running ones");
         tokio::select! {
-            () = draining.drain() => {}
-            () = signals.next() => tracing::warn!("stopping without waiting for the running attempts"),
+            () = draining.drain() => {
+                stopping.soon.cancel();
+                signals.next().await;
+            }
+            () = signals.next() => stopping.soon.cancel(),
         }
-        stopping.cancel();
+        tracing::warn!("stopping without waiting for anything");
+        stopping.now.cancel();
     });
-    connections::serve(listener, http::service(app), stop).await
+    connections::serve(listener, http::service(app), stop, connections).await
 }
 
 /// The signals that stop the server.

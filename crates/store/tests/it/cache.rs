@@ -69,7 +69,7 @@ async fn a_revoked_key_is_revoked_for_whoever_asks_after_the_answer() {
         })
         .collect();
     for n in 100..150 {
-        world.commit(Change::KeyCreated(Box::new(key(n, KeyKind::ApiKey)))).await;
+        world.commit(Change::KeyCreated { key: Box::new(key(n, KeyKind::ApiKey)), shown: None }).await;
         tokio::task::yield_now().await;
         world.commit(Change::KeyRevoked { key: key(n, KeyKind::ApiKey).id, at: at(9) }).await;
         for _ in 0..20 {

@@ -18,7 +18,7 @@ async fn a_key_is_found_by_its_kind_and_short_half() {
 async fn a_new_key_is_found_at_once_although_it_was_looked_for_before() {
     let world = World::new().await;
     assert_eq!(world.store.key(KeyKind::ApiKey, "short9").await.unwrap(), None);
-    world.commit(Change::KeyCreated(Box::new(key(9, KeyKind::ApiKey)))).await;
+    world.commit(Change::KeyCreated { key: Box::new(key(9, KeyKind::ApiKey)), shown: None }).await;
     assert!(world.store.key(KeyKind::ApiKey, "short9").await.unwrap().is_some());
     assert_eq!(world.store.key_by_id(key(9, KeyKind::ApiKey).id).await.unwrap(), Some(key(9, KeyKind::ApiKey)));
 }
@@ -28,9 +28,9 @@ async fn short_halves_are_unique_within_a_kind() {
     let world = World::new().await;
     let mut twin = key(8, KeyKind::ApiKey);
     twin.short = "short1".to_owned();
-    assert_eq!(world.conflict(Change::KeyCreated(Box::new(twin.clone()))).await, "key_short");
+    assert_eq!(world.conflict(Change::KeyCreated { key: Box::new(twin.clone()), shown: None }).await, "key_short");
     twin.kind = KeyKind::PublishableKey;
-    world.commit(Change::KeyCreated(Box::new(twin))).await;
+    world.commit(Change::KeyCreated { key: Box::new(twin), shown: None }).await;
 }
 
 #[tokio::test]

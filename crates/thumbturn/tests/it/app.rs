@@ -334,7 +334,7 @@ pub(crate) async fn new_key(
         TokenKind::ClientSession => panic!("a session is not a key"),
     };
     let made = key(domain, &token, workspace.map(WorkspaceId), None, "", now);
-    store.commit(Change::KeyCreated(Box::new(Key { revoked_at: revoked, ..made }))).await.unwrap();
+    store.commit(Change::KeyCreated { key: Box::new(Key { revoked_at: revoked, ..made }), shown: None }).await.unwrap();
     token.reveal()
 }
 

@@ -454,3 +454,25 @@ async fn a_crash_leaves_no_core_dump_with_secrets() {
     let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
 }
+
+#[tokio::test]
+async fn a_workspace_shows_the_publishable_key_that_works() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let (key, folder) = (server.told("API key").unwrap(), place.data.display().to_string());
+    let shown = async || {
+        let answer = server.post(&key, "/workspaces/get", json!({})).await.field("workspace");
+        answer.get("publishable_key").and_then(Value::as_str).map(str::to_owned)
+    };
+    let first = shown().await.unwrap();
+    let made = run(&["keys", "create", "--kind", "publishable_key", "--json", "--data-dir", &folder], &[]);
+    let made: Value = serde_json::from_str(&made.out).unwrap();
+    let second = made[0]["token"].as_str().unwrap();
+    assert_ne!(first, second);
+    assert_eq!(shown().await.as_deref(), Some(second));
+    // The whole token is taken as well, and not repeated.
+    let revoked = run(&["keys", "revoke", second, "--data-dir", &folder], &[]);
+    assert_eq!(revoked.code, 0, "{revoked:?}");
+    assert!(!format!("{revoked:?}").contains(second));
+    assert_eq!(shown().await, None);
+}

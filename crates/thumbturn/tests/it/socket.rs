@@ -4,18 +4,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thumbturn::connections;
+use thumbturn::connections::{self, Stop};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::{PATIENCE, TestApp};
 
 struct Served {
     app: TestApp,
     address: SocketAddr,
-    stop: CancellationToken,
+    stop: Stop,
     serving: JoinHandle<std::io::Result<()>>,
 }
 
@@ -23,8 +22,8 @@ async fn served() -> Served {
     let app = TestApp::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(connections::serve(listener, app.router(), stop.clone()));
+    let stop = Stop::default();
+    let serving = tokio::spawn(connections::serve(listener, app.router(), stop.clone(), 100));
     Served { app, address, stop, serving }
 }
 
@@ -148,7 +147,7 @@ async fn a_stopped_server_ends_what_it_answers_and_closes_what_is_idle() {
         (served.app.physical(0).await["commands"] == 1).then_some(())
     })
     .await;
-    served.stop.cancel();
+    served.stop.soon.cancel();
     let answer = answer(&mut busy).await;
     assert_eq!(body(&answer)["action_attempt"]["status"], "success");
     let mut rest = Vec::new();
