@@ -72,9 +72,9 @@ impl VirtualLock {
         if self.settings.drain <= 0.0 {
             return;
         }
-        let left = self.battery - self.settings.drain;
-        // A remainder of floating point is no charge.
-        self.set_battery(air, if left < self.settings.drain / 2.0 { 0.0 } else { left });
+        // Counted in thousandths: a remainder of floating point is no charge.
+        let left = ((self.battery - self.settings.drain) * 1_000.0).round() / 1_000.0;
+        self.set_battery(air, left.max(0.0));
         if self.battery <= 0.0 {
             self.power_off(air);
         }
