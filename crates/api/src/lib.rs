@@ -33,6 +33,7 @@ pub mod health;
 pub mod locks;
 pub mod metadata;
 pub mod sandbox;
+pub mod unmanaged_devices;
 pub mod workspaces;
 
 pub use endpoint::{Credential, Endpoint, EndpointInfo, Rule};
@@ -60,6 +61,7 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         health::endpoints(),
         locks::endpoints(),
         sandbox::endpoints(),
+        unmanaged_devices::endpoints(),
         workspaces::endpoints(),
     ]
     .concat()

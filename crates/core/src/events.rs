@@ -70,6 +70,8 @@ pub enum EventKind {
     },
     /// It became unmanaged.
     DeviceConvertedToUnmanaged,
+    /// It became managed.
+    DeviceConvertedToManaged,
     /// Its battery fell to low or critical.
     DeviceLowBattery {
         /// Charge, 0 to 1.
@@ -141,6 +143,7 @@ impl EventKind {
             Self::DeviceDeleted { .. } => "device.deleted",
             Self::DeviceNameChanged { .. } => "device.name_changed",
             Self::DeviceConvertedToUnmanaged => "device.converted_to_unmanaged",
+            Self::DeviceConvertedToManaged => "device.unmanaged.converted_to_managed",
             Self::DeviceLowBattery { .. } => "device.low_battery",
             Self::DeviceBatteryStatusChanged { .. } => "device.battery_status_changed",
             Self::LockMoved { to: Bolt::Locked, .. } => "lock.locked",

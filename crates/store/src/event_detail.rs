@@ -73,6 +73,7 @@ fn detail_of(kind: &EventKind) -> Detail {
         | EventKind::DeviceConnected { .. }
         | EventKind::DeviceRemoved
         | EventKind::DeviceConvertedToUnmanaged
+        | EventKind::DeviceConvertedToManaged
         | EventKind::AttemptEnded { .. }
         | EventKind::AccountConnected
         | EventKind::AccountCompletedFirstSync
@@ -101,6 +102,7 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
         "device.deleted" => EventKind::DeviceDeleted { name: detail.name? },
         "device.name_changed" => EventKind::DeviceNameChanged { name: detail.name? },
         "device.converted_to_unmanaged" => EventKind::DeviceConvertedToUnmanaged,
+        "device.unmanaged.converted_to_managed" => EventKind::DeviceConvertedToManaged,
         "device.low_battery" => EventKind::DeviceLowBattery { level: detail.level? },
         "device.battery_status_changed" => {
             EventKind::DeviceBatteryStatusChanged { status: status_from(&detail.status?)?, level: detail.level? }
@@ -177,6 +179,7 @@ mod tests {
             EventKind::DeviceDeleted { name: "Front \"door\"".to_owned() },
             EventKind::DeviceNameChanged { name: "Tür".to_owned() },
             EventKind::DeviceConvertedToUnmanaged,
+            EventKind::DeviceConvertedToManaged,
             EventKind::DeviceLowBattery { level: 0.1 },
             EventKind::DeviceBatteryStatusChanged { status: BatteryStatus::Critical, level: 0.3 },
             moved(Bolt::Locked, Some(attempt), None),

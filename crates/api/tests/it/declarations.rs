@@ -13,7 +13,7 @@ fn paths_and_names_are_unique() {
         assert!(paths.insert(endpoint.path), "{}", endpoint.path);
         assert!(names.insert(endpoint.name), "{}", endpoint.name);
     }
-    assert_eq!(paths.len(), 29);
+    assert_eq!(paths.len(), 32);
 }
 
 #[test]
@@ -50,7 +50,16 @@ fn response_keys_and_pages_are_as_clients_expect() {
     assert!(find("/devices/update").response_keys.is_empty());
     let paged: Vec<_> =
         endpoints().into_iter().filter(|endpoint| endpoint.paginated).map(|endpoint| endpoint.path).collect();
-    assert_eq!(paged, ["/action_attempts/list", "/connected_accounts/list", "/devices/list", "/locks/list"]);
+    assert_eq!(
+        paged,
+        [
+            "/action_attempts/list",
+            "/connected_accounts/list",
+            "/devices/list",
+            "/locks/list",
+            "/devices/unmanaged/list"
+        ]
+    );
     for endpoint in endpoints().iter().filter(|endpoint| endpoint.paginated) {
         let names: Vec<_> = endpoint.params.iter().map(|field| field.name).collect();
         assert!(names.contains(&"limit") && names.contains(&"page_cursor"), "{}", endpoint.path);
@@ -119,6 +128,9 @@ const OFFICIAL: &[(&str, &str, &str, &str)] = &[
     ("/devices/get", "GET", "K P C", "device"),
     ("/devices/list", "GET", "K P C", "devices"),
     ("/devices/update", "PATCH", "K P C", ""),
+    ("/devices/unmanaged/get", "GET", "K P C", "device"),
+    ("/devices/unmanaged/list", "GET", "K P C", "devices"),
+    ("/devices/unmanaged/update", "PATCH", "K P", ""),
     ("/events/get", "GET", "K P C", "event"),
     ("/events/list", "GET", "K P C", "events"),
     ("/locks/get", "GET", "K P C", "device lock"),

@@ -232,6 +232,8 @@ impl Engine {
         }
         if before.is_managed && !after.is_managed {
             kinds.push(EventKind::DeviceConvertedToUnmanaged);
+        } else if !before.is_managed && after.is_managed {
+            kinds.push(EventKind::DeviceConvertedToManaged);
         }
         let events = kinds.into_iter().map(|kind| self.device_event(device, kind)).collect();
         let (was_managed, is_managed, device) = (before.is_managed, after.is_managed, device.id);

@@ -39,25 +39,40 @@ pub(crate) async fn find(
     id: Option<thumbturn_api::DeviceId>,
     name: Option<&str>,
 ) -> Outcome<Device> {
-    let scope = call.caller.scope()?;
-    let device = match (id, name) {
-        (Some(id), name) => {
-            let device = managed(app, &scope, id.0.into()).await?;
-            let fits = name.is_none_or(|name| shown_name(&device) == name);
-            fits.then_some(device).ok_or_else(|| device_not_found(id.0.into()))?
-        }
-        (None, Some(name)) => by_name(app, &scope, name).await?,
-        (None, None) => return Err(Failure::new(ErrorType::DeviceNotFound, "Device not found")),
-    };
+    let device = find_as(app, call, id.map(|id| id.0.into()), name, true).await?;
     Ok(to_wire::device(&device, app.public_url()))
+}
+
+/// A managed or an unmanaged device by id, by name, or by both.
+pub(crate) async fn find_as(
+    app: &App,
+    call: &Call,
+    id: Option<DeviceId>,
+    name: Option<&str>,
+    managed: bool,
+) -> Outcome<domain::Device> {
+    let scope = call.caller.scope()?;
+    let Some(id) = id else {
+        return match name {
+            Some(name) => by_name(app, &scope, name, managed).await,
+            None => Err(Failure::new(ErrorType::DeviceNotFound, "Device not found")),
+        };
+    };
+    let device = any(app, &scope, id).await?;
+    if device.is_managed && !managed {
+        let hint = "This device is managed. Convert it to a unmanaged device with /devices/update.";
+        return Err(Failure::new(ErrorType::DeviceNotFound, hint).with_data("device_id", id));
+    }
+    let fits = device.is_managed == managed && name.is_none_or(|name| shown_name(&device) == name);
+    fits.then_some(device).ok_or_else(|| device_not_found(id))
 }
 
 fn shown_name(device: &domain::Device) -> &str {
     device.nickname.as_deref().unwrap_or(&device.about.name)
 }
 
-async fn by_name(app: &App, scope: &Scope, name: &str) -> Outcome<domain::Device> {
-    match app.store().device_by_name(scope, name, true).await? {
+async fn by_name(app: &App, scope: &Scope, name: &str, managed: bool) -> Outcome<domain::Device> {
+    match app.store().device_by_name(scope, name, managed).await? {
         DeviceLookup::Found(device) => Ok(*device),
         DeviceLookup::Refused => Err(not_granted()),
         DeviceLookup::NotFound => Err(Failure::new(ErrorType::DeviceNotFound, "Device not found")),
@@ -71,11 +86,6 @@ pub(crate) async fn any(app: &App, scope: &Scope, id: DeviceId) -> Outcome<domai
         DeviceLookup::Refused => Err(not_granted()),
         DeviceLookup::NotFound => Err(device_not_found(id)),
     }
-}
-
-async fn managed(app: &App, scope: &Scope, id: DeviceId) -> Outcome<domain::Device> {
-    let device = any(app, scope, id).await?;
-    if device.is_managed { Ok(device) } else { Err(device_not_found(id)) }
 }
 
 /// `/devices/list`
@@ -95,9 +105,24 @@ pub(crate) async fn page(
     limit: Limit,
     after: Option<Cursor>,
 ) -> Outcome<(Vec<Device>, Option<Cursor>)> {
+    let base = DeviceFilter::managed();
+    let (found, next) = page_of(app, call, filters, base, locks_only, limit, after).await?;
+    Ok((found.iter().map(|device| to_wire::device(device, app.public_url())).collect(), next))
+}
+
+/// A page of the devices that `base` and the filters let through.
+pub(crate) async fn page_of(
+    app: &App,
+    call: &Call,
+    filters: DeviceFilters,
+    base: DeviceFilter,
+    locks_only: bool,
+    limit: Limit,
+    after: Option<Cursor>,
+) -> Outcome<(Vec<domain::Device>, Option<Cursor>)> {
     let scope = call.caller.scope()?;
     let (include, exclude) = (filters.include_if.clone(), filters.exclude_if.clone());
-    let Some(filter) = filter(filters, locks_only) else { return Ok((Vec::new(), None)) };
+    let Some(filter) = filter(filters, base, locks_only) else { return Ok((Vec::new(), None)) };
     let request = PageRequest { limit: app.page_limit(limit), after };
     let found = if include.is_none() && exclude.is_none() {
         app.store().devices(&scope, &filter, request).await?
@@ -109,12 +134,11 @@ pub(crate) async fn page(
         };
         app.store().devices_where(&scope, &filter, request, keep).await?
     };
-    let devices = found.items.iter().map(|device| to_wire::device(device, app.public_url())).collect();
-    Ok((devices, found.next))
+    Ok((found.items, found.next))
 }
 
 /// `None`: asks for what this server has none of (webviews, spaces), so nothing matches.
-fn filter(filters: DeviceFilters, locks_only: bool) -> Option<DeviceFilter> {
+fn filter(filters: DeviceFilters, base: DeviceFilter, locks_only: bool) -> Option<DeviceFilter> {
     if filters.connect_webview_id.is_some() || filters.space().is_some() {
         return None;
     }
@@ -129,7 +153,7 @@ fn filter(filters: DeviceFilters, locks_only: bool) -> Option<DeviceFilter> {
         created_before: filters.created_before.map(|at| at.0),
         metadata: wanted(filters.custom_metadata_has),
         search: filters.search.map(Text::into_string),
-        managed: Some(true),
+        ..base
     })
 }
 
@@ -190,17 +214,30 @@ fn has(flags: &CapabilityFlags, flag: CapabilityFlag) -> bool {
 
 /// `/devices/update`
 pub(crate) async fn update(app: App, call: Call, params: UpdateDevice) -> Outcome<()> {
-    let scope = call.caller.scope()?;
     let id: DeviceId = params.device_id.0.into();
-    // What is sent is laid over what was read, so one edit of a device follows the other.
-    let _alone = app.changing_device(id).await;
-    for _ in 0..EDIT_TRIES {
-        let device = any(&app, &scope, id).await?;
+    edited(&app, &call, id, |device| {
         if !device.is_managed {
             return Err(Failure::new(ErrorType::DeviceUnmanaged, "Device is unmanaged. Use /devices/unmanaged/update")
                 .with_data("device_id", id));
         }
-        match app.engine().edit_device(&device, edit(&device, &params)?).await {
+        edit(device, &params)
+    })
+    .await
+}
+
+/// Lays what `change` makes of a device over it. One edit of a device follows the other, since each is laid over what
+/// was read.
+pub(crate) async fn edited(
+    app: &App,
+    call: &Call,
+    id: DeviceId,
+    change: impl Fn(&domain::Device) -> Outcome<domain::Editable>,
+) -> Outcome<()> {
+    let scope = call.caller.scope()?;
+    let _alone = app.changing_device(id).await;
+    for _ in 0..EDIT_TRIES {
+        let device = any(app, &scope, id).await?;
+        match app.engine().edit_device(&device, change(&device)?).await {
             Err(CommitError::Conflict(_)) => {}
             other => return Ok(other?),
         }
@@ -227,7 +264,8 @@ fn edit(device: &domain::Device, params: &UpdateDevice) -> Outcome<domain::Edita
     Ok(domain::Editable { nickname, custom_metadata, is_managed: params.is_managed })
 }
 
-fn merged(stored: &str, changes: &MetadataChanges) -> Outcome<String> {
+/// The metadata with the changes in it.
+pub(crate) fn merged(stored: &str, changes: &MetadataChanges) -> Outcome<String> {
     let mut pairs: CustomMetadata = to_wire::metadata(stored);
     for (key, value) in &changes.0 {
         match value {

@@ -21,6 +21,7 @@ mod health;
 mod locks;
 mod sandbox;
 mod to_wire;
+mod unmanaged_devices;
 mod workspaces;
 
 use std::panic::AssertUnwindSafe;
@@ -80,6 +81,9 @@ pub fn routes() -> Routes {
         .on(devices::get)
         .on(devices::list)
         .on(devices::update)
+        .on(unmanaged_devices::get)
+        .on(unmanaged_devices::list)
+        .on(unmanaged_devices::update)
         .on(events::get)
         .on(events::list)
         .on(health::get)

@@ -10,6 +10,7 @@ use thumbturn_api::devices::{
     Appearance, Battery, BatteryStatus, CapabilityFlags, Device, DeviceError, DeviceManufacturer, DeviceModel,
     DeviceProperties, DeviceProvider, DeviceWarning,
 };
+use thumbturn_api::unmanaged_devices::{UnmanagedDevice, UnmanagedDeviceProperties};
 use thumbturn_api::{CustomMetadata, JsonObject, Secret, Timestamp};
 use thumbturn_core::accounts::{Account, LinkState, LinkTrouble, Provider};
 use thumbturn_core::attempts::{Attempt, Outcome};
@@ -22,6 +23,8 @@ use thumbturn_core::workspaces::Workspace;
 /// What an account's trouble is called on the wire.
 const ACCOUNT_ERROR: &str = "account_disconnected";
 const ACCOUNT_WARNING: &str = "provider_service_unavailable";
+/// What a jam is called, in the closed list of the contract.
+const JAM_WARNING: &str = "provider_issue";
 const REFUSED: &str = "The hub refuses the account's credentials or settings.";
 const AWAY: &str = "The hub cannot be reached.";
 
@@ -79,6 +82,53 @@ pub(crate) fn device(device: &devices::Device, image_base: &str) -> Device {
             provider_category: "stable".to_owned(),
             image_url: None,
         }),
+    }
+}
+
+/// An unmanaged device.
+pub(crate) fn unmanaged_device(device: &devices::Device, image_base: &str) -> UnmanagedDevice {
+    let Device {
+        device_id,
+        device_type,
+        display_name,
+        connected_account_id,
+        workspace_id,
+        created_at,
+        is_managed,
+        capabilities_supported,
+        capabilities,
+        properties,
+        location,
+        custom_metadata,
+        errors,
+        warnings,
+        ..
+    } = self::device(device, image_base);
+    UnmanagedDevice {
+        device_id,
+        device_type,
+        display_name,
+        connected_account_id,
+        workspace_id,
+        created_at,
+        is_managed,
+        capabilities_supported,
+        capabilities,
+        properties: UnmanagedDeviceProperties {
+            name: properties.name,
+            online: properties.online,
+            model: properties.model,
+            manufacturer: properties.manufacturer,
+            image_url: properties.image_url,
+            image_alt_text: properties.image_alt_text,
+            battery: properties.battery,
+            battery_level: properties.battery_level,
+        },
+        location,
+        custom_metadata,
+        errors,
+        // A jam is a word of the bolt, which is not told of an unmanaged device.
+        warnings: warnings.into_iter().filter(|warning| warning.warning_code != JAM_WARNING).collect(),
     }
 }
 
@@ -141,7 +191,7 @@ fn device_error(because: OfflineBecause, since: jiff::Timestamp) -> DeviceError 
 
 fn device_warnings(device: &devices::Device) -> Vec<DeviceWarning> {
     let jam = device.state.jammed_since.map(|since| DeviceWarning {
-        warning_code: "provider_issue".to_owned(),
+        warning_code: JAM_WARNING.to_owned(),
         message: "The lock reports that its bolt is jammed.".to_owned(),
         created_at: since.into(),
         active_access_code_count: None,
@@ -300,6 +350,7 @@ fn kind_fields(kind: &EventKind, at: jiff::Timestamp, fields: &mut JsonObject) {
         | EventKind::DeviceConnected { .. }
         | EventKind::DeviceRemoved
         | EventKind::DeviceConvertedToUnmanaged
+        | EventKind::DeviceConvertedToManaged
         | EventKind::AccountConnected
         | EventKind::AccountCompletedFirstSync
         | EventKind::AccountCompletedFirstSyncAfterReconnection
@@ -363,6 +414,7 @@ const fn description(kind: &EventKind) -> &'static str {
         EventKind::DeviceDeleted { .. } => "A device was deleted.",
         EventKind::DeviceNameChanged { .. } => "A device was renamed.",
         EventKind::DeviceConvertedToUnmanaged => "A device became unmanaged.",
+        EventKind::DeviceConvertedToManaged => "A device became managed.",
         EventKind::DeviceLowBattery { .. } => "A device's battery is low.",
         EventKind::DeviceBatteryStatusChanged { .. } => "The status of a device's battery changed.",
         EventKind::LockMoved { to: Bolt::Locked, .. } => "A door was locked.",

@@ -716,3 +716,88 @@ async fn sandbox_locks_refuse_what_cannot_be() {
     }
     assert_eq!(app.physical(0).await["commands"], 0);
 }
+
+#[tokio::test]
+async fn an_unmanaged_device_is_listed_apart_and_comes_back() {
+    let app = TestApp::start().await;
+    let (id, door) = (app.own.devices[0], app.own.device());
+    for path in ["/devices/unmanaged/get", "/devices/unmanaged/update"] {
+        let kind = if path.ends_with("get") { (404, "device_not_found") } else { (400, "device_managed") };
+        app.post(path, door.clone()).await.assert_refused(kind.0, kind.1);
+    }
+    app.ok("/devices/update", json!({"device_id": id, "is_managed": false, "custom_metadata": {"a": "b"}})).await;
+    let unmanaged = json!({
+        "device_id": "[id]",
+        "device_type": "august_lock",
+        "display_name": "Front Door",
+        "connected_account_id": "[id]",
+        "workspace_id": "[id]",
+        "created_at": "[time]",
+        "is_managed": false,
+        "capabilities_supported": ["lock"],
+        "can_remotely_lock": true,
+        "can_remotely_unlock": true,
+        "can_unlock_with_code": true,
+        "properties": {
+            "name": "Front Door",
+            "online": true,
+            "model": {
+                "display_name": "Smart Lock Pro",
+                "manufacturer_display_name": "August",
+                "has_built_in_keypad": true,
+            },
+            "manufacturer": "august",
+            "image_url": "http://thumbturn.test/thumbturn/images/lock.svg",
+            "image_alt_text": "A door lock",
+            "battery": {"level": 1.0, "status": "full"},
+            "battery_level": 1.0,
+        },
+        "custom_metadata": {"a": "b"},
+        "errors": [],
+        "warnings": [],
+    });
+    for body in [door.clone(), json!({"name": "Front Door"})] {
+        let answer = app.post("/devices/unmanaged/get", body).await;
+        answer.assert_body(200, &json!({"device": unmanaged, "ok": true}));
+    }
+    app.get("/devices/unmanaged/list")
+        .await
+        .assert_body(200, &json!({"devices": [unmanaged], "pagination": last_page(), "ok": true}));
+    for path in ["/devices/get", "/locks/get"] {
+        app.post(path, door.clone()).await.assert_refused(404, "device_not_found");
+    }
+    app.post("/locks/unlock_door", door.clone()).await.assert_refused(400, "device_unmanaged");
+    app.post("/devices/update", door.clone()).await.assert_refused(400, "device_unmanaged");
+    let session = app.session(&[]).await;
+    let ask = Ask::post("/devices/unmanaged/get").bearer(&session).json(door.clone());
+    app.send(ask).await.assert_refused(401, "unauthorized");
+
+    let update = "/devices/unmanaged/update";
+    app.post(update, json!({"device_id": id, "is_managed": false})).await.assert_refused(400, "invalid_input");
+    app.ok(update, json!({"device_id": id, "custom_metadata": {"a": null, "c": true}})).await;
+    let shown = app.post("/devices/unmanaged/get", door.clone()).await.field("device");
+    assert_eq!(shown["custom_metadata"], json!({"c": true}));
+    app.post(update, json!({"device_id": id, "is_managed": true})).await.assert_body(200, &json!({"ok": true}));
+    assert_eq!(app.get("/devices/unmanaged/list").await.field("devices"), json!([]));
+    let attempt = app.unlock(0).await;
+    assert_eq!(attempt["status"], "success");
+    let told: Vec<Value> = app.events(0).await.iter().map(|event| event["event_type"].clone()).collect();
+    let position = |kind: &str| told.iter().position(|told| told == kind).unwrap();
+    let (away, back) = (position("device.converted_to_unmanaged"), position("device.unmanaged.converted_to_managed"));
+    assert!(away < back && back < position("lock.unlocked"), "{told:?}");
+}
+
+#[tokio::test]
+async fn changes_sent_at_the_same_time_all_last() {
+    let app = TestApp::start().await;
+    let id = app.own.devices[0];
+    let mut bodies = vec![json!({"device_id": id, "name": "Suite"})];
+    bodies.extend((0..40).map(|n| json!({"device_id": id, "custom_metadata": {(format!("k{n}")): "v"}})));
+    let calls = bodies.into_iter().map(|body| app.post("/devices/update", body));
+    for answer in futures::future::join_all(calls).await {
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+    let device = app.device(0).await;
+    assert_eq!(device["display_name"], "Suite");
+    assert_eq!(device["custom_metadata"].as_object().unwrap().len(), 40);
+}
