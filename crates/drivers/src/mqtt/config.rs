@@ -191,10 +191,10 @@ fn host(url: &Url, tls: bool) -> Result<String, &'static str> {
 
 fn topic_root(key: &str, text: &str) -> Result<String, ConfigProblem> {
     let trimmed = text.trim_end_matches('/');
-    if trimmed.is_empty() || trimmed.starts_with(['/', '$']) || !topic::is_plain(trimmed) || trimmed.len() > 1024 {
-        return Err(ConfigProblem::new(key, "must be a topic without + and #, such as zigbee2mqtt"));
+    match topic::problem_as_root(trimmed) {
+        Some(problem) => Err(ConfigProblem::new(key, format!("{problem}; it is a topic such as zigbee2mqtt"))),
+        None => Ok(trimmed.to_owned()),
     }
-    Ok(trimmed.to_owned())
 }
 
 fn base_topics(key: &str, value: Option<&Value>) -> Result<Option<Vec<String>>, ConfigProblem> {

@@ -8,6 +8,9 @@ use std::collections::{HashMap, VecDeque};
 /// Topics in one portion.
 const PORTION: usize = 100;
 
+/// Bytes of topics in one portion: a message that is too long ends the connection.
+const PORTION_BYTES: usize = 32 * 1024;
+
 /// The topics that are wanted, and those the broker has not been asked for yet.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
@@ -49,10 +52,20 @@ impl Subscriptions {
         if self.in_flight {
             return Vec::new();
         }
-        let count = self.waiting.len().min(PORTION);
+        let count = self.portion_length();
         let portion: Vec<String> = self.waiting.drain(..count).collect();
         self.in_flight = !portion.is_empty();
         portion
+    }
+
+    /// How many of the waiting topics fit into one portion; at least one, so that none is held back for ever.
+    fn portion_length(&self) -> usize {
+        let mut bytes = 0;
+        let fits = |topic: &&String| {
+            bytes += topic.len();
+            bytes <= PORTION_BYTES
+        };
+        self.waiting.iter().take(PORTION).take_while(fits).count().max(1).min(self.waiting.len())
     }
 
     /// The broker confirmed a portion.
@@ -96,5 +109,22 @@ mod tests {
         assert!(!subscriptions.drop("b"), "never asked for");
         subscriptions.confirmed();
         assert!(subscriptions.are_done());
+    }
+
+    #[test]
+    fn long_topics_make_short_portions() {
+        let mut subscriptions = Subscriptions::default();
+        (0..150).for_each(|n| subscriptions.want(format!("{n}{}", "x".repeat(1000))));
+        let mut asked = 0;
+        while !subscriptions.are_done() {
+            let portion = subscriptions.portion();
+            let bytes: usize = portion.iter().map(String::len).sum();
+            assert!(!portion.is_empty() && bytes < 64 * 1024, "{bytes}");
+            asked += portion.len();
+            subscriptions.confirmed();
+        }
+        assert_eq!(asked, 150);
+        subscriptions.want("x".repeat(1_000_000));
+        assert_eq!(subscriptions.portion().len(), 1, "even what is too long is not held back for ever");
     }
 }

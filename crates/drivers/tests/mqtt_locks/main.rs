@@ -8,6 +8,8 @@ mod mqtt_broker;
 #[cfg(test)]
 mod mqtt_discovery;
 #[cfg(test)]
+mod mqtt_hostile;
+#[cfg(test)]
 mod mqtt_hub;
 #[cfg(test)]
 mod mqtt_lists;

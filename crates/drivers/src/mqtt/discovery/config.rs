@@ -198,7 +198,7 @@ fn texts(value: &Value) -> Vec<String> {
 
 fn plain(name: Option<String>) -> Result<Option<String>, &'static str> {
     match name.filter(|name| !name.is_empty()) {
-        Some(name) if topic::is_plain(&name) => Ok(Some(name)),
+        Some(name) if topic::is_plain(&name) && topic::is_public(&name) => Ok(Some(name)),
         Some(_) => Err("one of its topics cannot be used"),
         None => Ok(None),
     }

@@ -292,6 +292,20 @@ fn the_same_id_announced_twice_is_one_lock() {
 }
 
 #[test]
+fn topics_of_the_broker_itself_are_nobodys_lock() {
+    for config in [
+        with(&json!({"command_topic": "$CONTROL/dynamic-security/v1"})),
+        with(&json!({"state_topic": "$share/x"})),
+        with(&json!({"avty_t": "$SYS/uptime"})),
+        with(&json!({"state_topic": "x/\u{1}"})),
+        with(&json!({"avty_t": vec!["x"; 300].join("/")})),
+    ] {
+        let mut bench = Bench::new();
+        assert!(bench.announce(&config).signals.is_empty(), "{config}");
+    }
+}
+
+#[test]
 fn without_a_unique_id_the_topic_names_the_lock() {
     let mut bench = Bench::new();
     let config = json!({"cmd_t": "x/set"}).to_string();
