@@ -51,8 +51,8 @@ pub(super) enum Wire {
     Sent(u16),
     /// The broker took the message of this number.
     Taken(u16, Moment),
-    /// The broker confirmed a subscription; how many of its topics it refused.
-    Subscribed(usize),
+    /// The broker answered a subscription: for each of its topics, in order, whether it grants it.
+    Subscribed(Vec<bool>),
     /// The connection is over.
     Ended(ConnectError),
 }
@@ -102,7 +102,7 @@ impl Connection {
                     None => break unreachable(&config, "it sends more than this server can take in"),
                 },
                 Event::Incoming(Packet::PubAck(ack)) => Wire::Taken(ack.pkid, now),
-                Event::Incoming(Packet::SubAck(ack)) => Wire::Subscribed(refusals(&ack.return_codes)),
+                Event::Incoming(Packet::SubAck(ack)) => Wire::Subscribed(grants(&ack.return_codes)),
                 Event::Outgoing(Outgoing::Publish(number)) => Wire::Sent(number),
                 _ => continue,
             };
@@ -122,8 +122,8 @@ async fn share(backlog: &Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphoreP
     tokio::time::timeout(BACKLOG_LIMIT, room).await.ok()?.ok()
 }
 
-fn refusals(codes: &[SubscribeReasonCode]) -> usize {
-    codes.iter().filter(|code| matches!(code, SubscribeReasonCode::Failure)).count()
+fn grants(codes: &[SubscribeReasonCode]) -> Vec<bool> {
+    codes.iter().map(|code| matches!(code, SubscribeReasonCode::Success(_))).collect()
 }
 
 async fn options(config: &Config) -> Result<MqttOptions, ConnectError> {

@@ -1,6 +1,7 @@
 //! The task of one session: works through what comes over the connection, in order, and tells the engine.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rumqttc::Publish;
@@ -16,6 +17,9 @@ use super::zigbee2mqtt;
 
 /// Above this size a device list is parsed on a thread of its own: 1,000 locks take tens of milliseconds.
 const LONG_LIST: usize = 32 * 1024;
+
+/// How many topics one line names.
+const MOST_NAMED: usize = 10;
 
 /// How far a session is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,12 +80,13 @@ impl Session {
                 let signal = self.shared.desk().taken(number, at);
                 self.tell(signal).await?;
             }
-            Some(Wire::Subscribed(refused)) => self.subscribed(refused).await?,
-            Some(Wire::Ended(why)) => {
-                self.phase.send_replace(Phase::Ended(why.clone()));
-                self.tell([Signal::Lost(why)]).await?;
-                return Ok(false);
+            Some(Wire::Subscribed(grants)) => {
+                self.subscribed(&grants).await?;
+                if self.shared.desk().state.is_deaf() {
+                    return self.end(self.refused()).await;
+                }
             }
+            Some(Wire::Ended(why)) => return self.end(why).await,
             None => return Ok(false),
         }
         if !self.shared.desk().state.is_synced() {
@@ -90,20 +95,34 @@ impl Session {
         Ok(true)
     }
 
-    async fn subscribed(&mut self, refused: usize) -> Result<(), Deaf> {
-        if refused > 0 {
-            tracing::warn!(topics = refused, "the MQTT broker refuses subscriptions: look at its access list");
-        }
+    /// The session is over. Nothing may be written into its connection any more, even where that still stands.
+    async fn end(&self, why: ConnectError) -> Result<bool, Deaf> {
+        self.shared.alive.store(false, Ordering::Release);
+        self.phase.send_replace(Phase::Ended(why.clone()));
+        self.tell([Signal::Lost(why)]).await?;
+        Ok(false)
+    }
+
+    async fn subscribed(&mut self, grants: &[bool]) -> Result<(), Deaf> {
         let mut out = Outbox::default();
         let now = self.shared.clock.now();
         {
             let mut desk = self.shared.desk();
-            desk.subscriptions.confirmed();
+            let answered = desk.subscriptions.answered(grants);
+            warn_of(&answered.refused);
             desk.subscribe();
             let all = desk.subscriptions.are_done();
-            desk.state.subscribed(all, now, &mut out);
+            desk.state.subscribed(answered, all, now, &mut out);
         }
         self.settle(out).await
+    }
+
+    /// What it means when not one topic may be heard.
+    fn refused(&self) -> ConnectError {
+        let topics = named(&self.shared.desk().state.first_topics());
+        ConnectError::CredentialsRefused(format!(
+            "The MQTT broker lets this user hear nothing. Its access list must allow to subscribe to {topics}."
+        ))
     }
 
     async fn message(&mut self, message: Publish, at: Moment) -> Result<(), Deaf> {
@@ -146,6 +165,23 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Says which topics are refused: locks that need them stay offline.
+fn warn_of(refused: &[String]) {
+    if !refused.is_empty() {
+        let (count, topics) = (refused.len(), named(refused));
+        tracing::warn!(count, topics, "the MQTT broker refuses subscriptions: look at its access list");
+    }
+}
+
+/// Some topics, for people.
+fn named(topics: &[String]) -> String {
+    let mut text = topics.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if topics.len() > MOST_NAMED {
+        text.push_str(", …");
+    }
+    text
 }
 
 async fn parse(message: Publish) -> Option<zigbee2mqtt::DeviceList> {

@@ -2,6 +2,7 @@
 //!
 //! No clock, no socket and no task: messages and moments come in, an [`Outbox`] comes out.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use thumbturn_core::ids::{AttemptId, NativeId};
@@ -13,6 +14,7 @@ use super::config::Config;
 use super::discovery::{self, Discovery};
 use super::orphans::Orphans;
 use super::outbox::Outbox;
+use super::subscriptions::Answered;
 use super::zigbee2mqtt::{self, DeviceList, Hub};
 
 /// Locks that one account may have.
@@ -52,6 +54,8 @@ pub(super) struct State {
     hubs: Vec<Hub>,
     discovery: Discovery,
     orphans: Orphans,
+    /// What the broker refuses to send.
+    refused: HashSet<String>,
     started: Moment,
     stirred: Moment,
     synced: bool,
@@ -71,6 +75,7 @@ impl State {
             hubs: bases.iter().map(|base| Hub::new(base, addresses.clone())).collect(),
             discovery: Discovery::new(&config.discovery_prefix, bases),
             orphans: Orphans::of(known.into_iter()),
+            refused: HashSet::new(),
             started: now,
             stirred: now,
             synced: false,
@@ -243,13 +248,27 @@ impl State {
         }
     }
 
-    /// The broker confirmed a portion of subscriptions; `all`: it was the last one.
-    pub(super) fn subscribed(&mut self, all: bool, now: Moment, out: &mut Outbox) {
+    /// The broker answered for a portion of subscriptions; `all`: it was the last one.
+    pub(super) fn subscribed(&mut self, answered: Answered, all: bool, now: Moment, out: &mut Outbox) {
         self.stirred = now;
-        if all {
-            self.hubs.iter_mut().for_each(Hub::subscribed);
-            self.after(out);
+        for topic in &answered.granted {
+            self.refused.remove(topic);
+            self.discovery.granted(topic);
         }
+        answered.refused.iter().for_each(|topic| self.discovery.refused(topic));
+        self.refused.extend(answered.refused);
+        if all {
+            for hub in &mut self.hubs {
+                hub.subscribed();
+                self.refused.iter().for_each(|topic| hub.refused(topic));
+            }
+        }
+        self.after(out);
+    }
+
+    /// Whether the broker refuses everything that locks could be found by.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.first_topics().iter().all(|topic| self.refused.contains(topic))
     }
 
     /// The start is over: now it is clear what can be reached, and which locks of earlier sessions are not there.

@@ -16,7 +16,16 @@ const PORTION_BYTES: usize = 32 * 1024;
 pub(super) struct Subscriptions {
     wanted: HashMap<String, usize>,
     waiting: VecDeque<String>,
-    in_flight: bool,
+    in_flight: Vec<String>,
+}
+
+/// What the broker said of one portion.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// What is published there comes from now on.
+    pub(super) granted: Vec<String>,
+    /// Nothing will ever come from there.
+    pub(super) refused: Vec<String>,
 }
 
 impl Subscriptions {
@@ -49,13 +58,12 @@ impl Subscriptions {
 
     /// The next portion, if the one before is through.
     pub(super) fn portion(&mut self) -> Vec<String> {
-        if self.in_flight {
+        if !self.in_flight.is_empty() {
             return Vec::new();
         }
         let count = self.portion_length();
-        let portion: Vec<String> = self.waiting.drain(..count).collect();
-        self.in_flight = !portion.is_empty();
-        portion
+        self.in_flight = self.waiting.drain(..count).collect();
+        self.in_flight.clone()
     }
 
     /// How many of the waiting topics fit into one portion; at least one, so that none is held back for ever.
@@ -68,14 +76,24 @@ impl Subscriptions {
         self.waiting.iter().take(PORTION).take_while(fits).count().max(1).min(self.waiting.len())
     }
 
-    /// The broker confirmed a portion.
+    /// The portion is through.
     pub(super) fn confirmed(&mut self) {
-        self.in_flight = false;
+        self.in_flight.clear();
     }
 
-    /// Whether the broker has confirmed everything.
+    /// The broker answered for a portion, topic by topic. What it does not mention it does not grant.
+    pub(super) fn answered(&mut self, grants: &[bool]) -> Answered {
+        let mut answered = Answered::default();
+        for (at, topic) in self.in_flight.drain(..).enumerate() {
+            let is_granted = grants.get(at).copied().unwrap_or(false);
+            if is_granted { answered.granted.push(topic) } else { answered.refused.push(topic) }
+        }
+        answered
+    }
+
+    /// Whether the broker has answered for everything.
     pub(super) fn are_done(&self) -> bool {
-        !self.in_flight && self.waiting.is_empty()
+        self.in_flight.is_empty() && self.waiting.is_empty()
     }
 }
 
@@ -126,5 +144,15 @@ mod tests {
         assert_eq!(asked, 150);
         subscriptions.want("x".repeat(1_000_000));
         assert_eq!(subscriptions.portion().len(), 1, "even what is too long is not held back for ever");
+    }
+
+    #[test]
+    fn refused_topics_are_told_from_granted_ones() {
+        let mut subscriptions = Subscriptions::default();
+        ["a", "b", "c"].into_iter().for_each(|topic| subscriptions.want(topic.to_owned()));
+        subscriptions.portion();
+        let answered = subscriptions.answered(&[true, false]);
+        assert_eq!((answered.granted, answered.refused), (vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()]));
+        assert!(subscriptions.are_done());
     }
 }

@@ -1,11 +1,19 @@
-//! Announcements that a broker would hang up on.
+//! Announcements that a broker would hang up on, and brokers that refuse subscriptions.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use thumbturn_core::accounts::LinkState;
+use thumbturn_core::attempts::FailureKind;
 use thumbturn_core::locks::Bolt;
-use thumbturn_locksim::{LockSpec, MosquittoConfig, SimConfig, Style, Watch, wait_until};
+use thumbturn_core::ports::{ConnectError, Driver};
+use thumbturn_drivers::mqtt::MqttDriver;
+use thumbturn_locksim::{LockSpec, Mosquitto, MosquittoConfig, SimConfig, Style, Watch, wait_until};
+use tokio::sync::mpsc;
 
-use crate::house::{CONFIRMED, House, SOON};
+use crate::house::{CONFIRMED, House, SOON, account, clock, failure, settings};
 
 /// The one honest lock of these houses.
 const LOCK: &str = "EspHome";
@@ -69,4 +77,74 @@ async fn no_announcement_takes_the_broker_away_from_the_others() {
     assert_eq!(house.shelf.devices().len(), 201);
     assert!(matches!(house.shelf.link(), LinkState::Up));
     assert!(!house.broker.log().contains("protocol error"), "{}", house.broker.log());
+}
+
+/// The broker's plugin that refuses subscriptions; its access list file only swallows messages.
+fn refusing(patterns: &[(&str, &str)]) -> (MosquittoConfig, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let acls: Vec<Value> = patterns
+        .iter()
+        .map(|(kind, topic)| json!({"acltype": kind, "topic": topic, "priority": 1, "allow": false}))
+        .collect();
+    let rules = json!({
+        "defaultACLAccess": {"publishClientSend": true, "publishClientReceive": true, "subscribe": true, "unsubscribe": true},
+        "roles": [{"rolename": "guest", "acls": acls}],
+        "groups": [{"groupname": "guests", "roles": [{"rolename": "guest"}]}],
+        "anonymousGroup": "guests",
+    });
+    let file = dir.path().join("rules.json");
+    std::fs::write(&file, rules.to_string()).unwrap();
+    let extra = vec![format!("plugin {}", plugin().display()), format!("plugin_opt_config_file {}", file.display())];
+    (MosquittoConfig { extra, ..MosquittoConfig::default() }, dir)
+}
+
+fn plugin() -> PathBuf {
+    let folders = ["x86_64-linux-gnu", "aarch64-linux-gnu", "arm-linux-gnueabihf", "."];
+    let all = folders.iter().flat_map(|folder| {
+        ["/usr/lib", "/usr/local/lib", "/opt/homebrew/lib"]
+            .map(|root| PathBuf::from(root).join(folder).join("mosquitto_dynamic_security.so"))
+    });
+    all.into_iter().find(|file| file.is_file()).expect("mosquitto_dynamic_security.so, which comes with Mosquitto")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_may_not_be_heard_stays_offline() {
+    let (broker, _rules) = refusing(&[("subscribeLiteral", "deaf/state"), ("subscribeLiteral", "mute/up")]);
+    let (house, watch, name) = house(broker).await;
+    watch.publish_retained("mute/up", "online");
+    announce(&watch, "deaf", &json!({"cmd_t": "deaf/set", "stat_t": "deaf/state", "name": "deaf"}));
+    announce(&watch, "mute", &json!({"cmd_t": "mute/set", "avty_t": "mute/up", "name": "mute"}));
+    announce(&watch, "fine", &json!({"cmd_t": "fine/set", "stat_t": "fine/state", "name": "fine"}));
+    for lock in ["deaf", "mute", "fine"] {
+        appears(&house, lock).await;
+    }
+    house.until("online", "fine", |state| state.reach.is_online()).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for lock in ["deaf", "mute"] {
+        assert!(!house.state(lock).reach.is_online(), "{lock}");
+        assert_eq!(failure(&house.unlock(lock).await), FailureKind::DeviceDisconnected, "{lock}");
+    }
+    assert_eq!(house.unlock(&name).await, CONFIRMED, "the others work");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zigbee_lock_that_may_not_be_heard_stays_offline() {
+    let (broker, _rules) = refusing(&[("subscribeLiteral", "zigbee2mqtt/lock-002")]);
+    let house = House::build(broker, SimConfig::zigbee2mqtt(2), &json!({})).await;
+    house.shows("lock-001", Bolt::Locked).await;
+    assert!(!house.state("lock-002").reach.is_online());
+    assert_eq!(failure(&house.unlock("lock-002").await), FailureKind::DeviceDisconnected);
+    assert_eq!(house.unlock("lock-001").await, CONFIRMED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_lets_nothing_be_heard_is_the_accounts_trouble() {
+    let (config, _rules) = refusing(&[("subscribePattern", "#")]);
+    let broker = Mosquitto::with(config).await.unwrap();
+    let driver = MqttDriver::new(Arc::clone(&clock()));
+    let (sender, _signals) = mpsc::channel(1024);
+    let account = account(&settings(broker.broker(), &json!({})));
+    let refused = driver.connect(&account, &[], sender).await.err();
+    let Some(ConnectError::CredentialsRefused(why)) = &refused else { panic!("{refused:?}") };
+    assert!(why.contains("access list") && why.contains("homeassistant"), "{why}");
 }

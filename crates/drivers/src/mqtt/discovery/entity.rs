@@ -28,6 +28,8 @@ pub(super) struct Entity {
     pub(super) spec: Spec,
     /// Why its templates cannot be used.
     unsupported: Option<String>,
+    /// Topics of it that the broker has not granted.
+    unheard: Vec<String>,
     available: Vec<Option<bool>>,
     latest: Option<bool>,
     pub(super) reach: Option<Reachability>,
@@ -45,7 +47,17 @@ pub(super) struct Heard<'a> {
 impl Entity {
     pub(super) fn new(announced_by: &str, spec: Spec) -> Self {
         let available = vec![None; spec.availability.len()];
-        Self { announced_by: announced_by.to_owned(), spec, unsupported: None, available, latest: None, reach: None }
+        let mut entity = Self {
+            announced_by: announced_by.to_owned(),
+            spec,
+            unsupported: None,
+            unheard: Vec::new(),
+            available,
+            latest: None,
+            reach: None,
+        };
+        entity.unheard = entity.topics();
+        entity
     }
 
     /// Takes over a changed announcement. What was heard stays valid as long as the availability topics do.
@@ -56,6 +68,12 @@ impl Entity {
         }
         self.spec = spec;
         self.unsupported = None;
+        self.unheard = self.topics();
+    }
+
+    /// The broker will send what is published on `topic`.
+    pub(super) fn granted(&mut self, topic: &str) {
+        self.unheard.retain(|unheard| unheard != topic);
     }
 
     /// Every topic it listens to.
@@ -124,10 +142,12 @@ impl Entity {
     }
 
     /// Whether it can be reached: as its availability topics say, and reachable where it has none. As in Home Assistant,
-    /// a lock that has such topics is not available before they have spoken.
+    /// a lock that has such topics is not available before they have spoken. A lock that could not be heard is not to be
+    /// moved: nobody would learn what became of it.
     pub(super) fn reach(&self) -> Reachability {
         let mut known = self.available.iter();
         let available = self.unsupported.is_none()
+            && self.unheard.is_empty()
             && (self.available.is_empty()
                 || match self.spec.mode {
                     Mode::All => known.all(|one| *one == Some(true)),

@@ -226,6 +226,22 @@ impl Discovery {
         }
     }
 
+    /// The broker will send what is published on `topic`.
+    pub(super) fn granted(&mut self, topic: &str) {
+        for native in self.listeners.get(topic).into_iter().flatten() {
+            if let Some(entity) = self.entities.get_mut(native) {
+                entity.granted(topic);
+            }
+        }
+    }
+
+    /// The broker refuses `topic`: the locks that should be heard there stay unreachable.
+    pub(super) fn refused(&self, topic: &str) {
+        for lock in self.listeners.get(topic).into_iter().flatten() {
+            tracing::warn!(%lock, topic, "an announced lock stays offline: the MQTT broker refuses one of its topics");
+        }
+    }
+
     /// Topic and payload of a command.
     pub(super) fn command(&self, lock: &NativeId, wanted: Bolt) -> Result<(String, String), NotWritten> {
         let entity = self.entities.get(lock).ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))?;

@@ -15,13 +15,15 @@ struct Bench {
     at: Moment,
     native: Vec<String>,
     room: usize,
+    /// Whether the broker grants every topic at once.
+    grants: bool,
 }
 
 impl Bench {
     fn new() -> Self {
         let at = Moment { wall: "2026-11-23T00:00:00Z".parse().unwrap(), steady: std::time::Duration::from_secs(9) };
         let bases = ["zigbee2mqtt".to_owned()];
-        Self { discovery: Discovery::new("homeassistant", &bases), at, native: Vec::new(), room: 10 }
+        Self { discovery: Discovery::new("homeassistant", &bases), at, native: Vec::new(), room: 10, grants: true }
     }
 
     fn hear(&mut self, topic: &str, payload: &str, retained: bool) -> (Outbox, Vec<NativeId>) {
@@ -30,6 +32,9 @@ impl Bench {
         let is_native = |ieee: &str| native.iter().any(|known| known == ieee);
         let incoming = Incoming { topic, payload: payload.as_bytes(), retained, at: self.at };
         let gone = self.discovery.hear(&incoming, self.room, &is_native, &mut out);
+        if self.grants {
+            out.subscribe.iter().for_each(|topic| self.discovery.granted(topic));
+        }
         (out, gone)
     }
 
@@ -303,6 +308,20 @@ fn topics_of_the_broker_itself_are_nobodys_lock() {
         let mut bench = Bench::new();
         assert!(bench.announce(&config).signals.is_empty(), "{config}");
     }
+}
+
+#[test]
+fn a_lock_is_reachable_once_all_of_its_topics_are_granted() {
+    let mut bench = Bench::new();
+    bench.grants = false;
+    bench.announce(&with(&json!({"avty_t": "up"})));
+    bench.hear("up", "online", true);
+    bench.discovery.granted("up");
+    bench.discovery.refused("x/state");
+    assert_eq!(bench.reach(), [Reachability::Unreachable]);
+    assert_eq!(bench.command(Bolt::Locked), Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected)));
+    bench.discovery.granted("x/state");
+    assert_eq!(bench.reach(), [Reachability::Reachable]);
 }
 
 #[test]

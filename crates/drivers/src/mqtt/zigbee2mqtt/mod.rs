@@ -294,6 +294,15 @@ impl Hub {
         self.devices.values_mut().for_each(|device| device.listening = true);
     }
 
+    /// The broker refuses `topic`: a device that should be heard there is not.
+    pub(super) fn refused(&mut self, topic: &str) {
+        let owner = self.below(topic).and_then(|rest| self.topics.get(rest));
+        let Some(Topic::State(ieee) | Topic::Availability(ieee)) = owner else { return };
+        if let Some(device) = self.devices.get_mut(ieee) {
+            device.listening = false;
+        }
+    }
+
     /// Tells which locks can be reached, where that changed: those of a hub that is online, unless the hub says that
     /// they are not available.
     ///
