@@ -1,5 +1,8 @@
 //! What is subscribed to at the broker.
 //!
+//! A topic that is wanted once more is subscribed to once more: the broker sends what it kept there once for each
+//! subscription, and whoever is new has not heard it.
+//!
 //! Subscriptions go out in portions, each after the broker has confirmed the one before: a broker drops what does not fit
 //! into its queue for one client, and a thousand locks bring a thousand retained messages at once.
 
@@ -14,9 +17,20 @@ const PORTION_BYTES: usize = 32 * 1024;
 /// The topics that are wanted, and those the broker has not been asked for yet.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    wanted: HashMap<String, usize>,
+    wanted: HashMap<String, Wanted>,
     waiting: VecDeque<String>,
     in_flight: Vec<String>,
+}
+
+/// One topic that is wanted.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// By how many.
+    count: usize,
+    /// Whether the broker was asked for it.
+    is_asked: bool,
+    /// Whether it is to be asked for (again).
+    is_waiting: bool,
 }
 
 /// What the broker said of one portion.
@@ -31,29 +45,26 @@ pub(super) struct Answered {
 impl Subscriptions {
     /// Wants `topic`, perhaps once more.
     pub(super) fn want(&mut self, topic: String) {
-        let count = self.wanted.entry(topic.clone()).or_insert(0);
-        *count += 1;
-        if *count == 1 {
+        let wanted = self.wanted.entry(topic.clone()).or_default();
+        wanted.count += 1;
+        if !std::mem::replace(&mut wanted.is_waiting, true) {
             self.waiting.push_back(topic);
         }
     }
 
     /// Lets go of `topic` once; `true` if nobody wants it any more and the broker must be told.
     pub(super) fn drop(&mut self, topic: &str) -> bool {
-        let Some(count) = self.wanted.get_mut(topic) else { return false };
-        *count -= 1;
-        if *count > 0 {
+        let Some(wanted) = self.wanted.get_mut(topic) else { return false };
+        wanted.count -= 1;
+        if wanted.count > 0 {
             return false;
         }
+        let Wanted { is_asked, is_waiting, .. } = *wanted;
         self.wanted.remove(topic);
-        let was_waiting = self.waiting.iter().position(|waiting| waiting == topic);
-        match was_waiting {
-            Some(at) => {
-                self.waiting.remove(at);
-                false
-            }
-            None => true,
+        if is_waiting {
+            self.waiting.retain(|waiting| waiting != topic);
         }
+        is_asked
     }
 
     /// The next portion, if the one before is through.
@@ -63,6 +74,11 @@ impl Subscriptions {
         }
         let count = self.portion_length();
         self.in_flight = self.waiting.drain(..count).collect();
+        for topic in &self.in_flight {
+            if let Some(wanted) = self.wanted.get_mut(topic) {
+                (wanted.is_asked, wanted.is_waiting) = (true, false);
+            }
+        }
         self.in_flight.clone()
     }
 
@@ -115,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_topic_is_asked_for_once_and_dropped_last() {
+    fn a_shared_topic_is_dropped_last() {
         let mut subscriptions = Subscriptions::default();
         subscriptions.want("a".to_owned());
         subscriptions.want("a".to_owned());
@@ -127,6 +143,23 @@ mod tests {
         assert!(!subscriptions.drop("b"), "never asked for");
         subscriptions.confirmed();
         assert!(subscriptions.are_done());
+    }
+
+    /// The broker sends what it kept on a topic once for each subscription, and whoever is new wants to hear it.
+    #[test]
+    fn a_topic_that_is_wanted_once_more_is_asked_for_once_more() {
+        let mut subscriptions = Subscriptions::default();
+        subscriptions.want("a".to_owned());
+        assert_eq!(subscriptions.portion(), ["a"]);
+        subscriptions.want("a".to_owned());
+        subscriptions.want("a".to_owned());
+        subscriptions.confirmed();
+        assert_eq!(subscriptions.portion(), ["a"]);
+        subscriptions.confirmed();
+        subscriptions.want("a".to_owned());
+        assert!(!subscriptions.drop("a") && !subscriptions.drop("a") && !subscriptions.drop("a"));
+        assert!(subscriptions.drop("a"), "asked for, though it waits to be asked for again");
+        assert!(subscriptions.portion().is_empty());
     }
 
     #[test]

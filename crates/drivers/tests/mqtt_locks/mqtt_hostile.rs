@@ -1,4 +1,4 @@
-//! Announcements that a broker would hang up on, and brokers that refuse subscriptions.
+//! Announcements that a broker would hang up on, topics that locks share, and brokers that refuse subscriptions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,6 +77,34 @@ async fn no_announcement_takes_the_broker_away_from_the_others() {
     assert_eq!(house.shelf.devices().len(), 201);
     assert!(matches!(house.shelf.link(), LinkState::Up));
     assert!(!house.broker.log().contains("protocol error"), "{}", house.broker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_lock_hears_what_the_broker_kept_on_topics_it_shares() {
+    let (house, watch, _) = house(MosquittoConfig::default()).await;
+    watch.publish_retained("bridge/up", "online");
+    watch.publish_retained("bridge/state", r#"{"left":"LOCKED","right":"UNLOCKED"}"#);
+    let lock = |side: &str| {
+        json!({"cmd_t": format!("{side}/set"), "stat_t": "bridge/state", "avty_t": "bridge/up", "name": side,
+            "val_tpl": format!("{{{{ value_json.{side} }}}}")})
+    };
+    announce(&watch, "left", &lock("left"));
+    appears(&house, "left").await;
+    house.until("online", "left", |state| state.reach.is_online()).await;
+    house.shows("left", Bolt::Locked).await;
+    announce(&watch, "right", &lock("right"));
+    appears(&house, "right").await;
+    house.until("online", "right", |state| state.reach.is_online()).await;
+    house.shows("right", Bolt::Unlocked).await;
+    assert_eq!(house.moves(), [], "what the broker kept is no movement");
+    // The lock that shares the topic gets other words for it.
+    let mut changed = lock("right");
+    changed["pl_avail"] = "online".into();
+    changed["avty_tpl"] = "{{ value | trim }}".into();
+    changed["name"] = "right 2".into();
+    announce(&watch, "right", &changed);
+    appears(&house, "right 2").await;
+    house.until("online", "right 2", |state| state.reach.is_online()).await;
 }
 
 /// The broker's plugin that refuses subscriptions; its access list file only swallows messages.

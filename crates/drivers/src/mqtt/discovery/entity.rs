@@ -30,9 +30,21 @@ pub(super) struct Entity {
     unsupported: Option<String>,
     /// Topics of it that the broker has not granted.
     unheard: Vec<String>,
-    available: Vec<Option<bool>>,
-    latest: Option<bool>,
+    /// What each availability topic said last.
+    available: Vec<Option<Word>>,
+    /// Which availability topic spoke last.
+    latest: Option<usize>,
+    /// Whether the state topic has spoken since it is listened to.
+    has_spoken: bool,
     pub(super) reach: Option<Reachability>,
+}
+
+/// What an availability topic said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Word {
+    is_online: bool,
+    /// Said while we listened, not kept by the broker.
+    is_live: bool,
 }
 
 /// A message on one of its topics.
@@ -47,28 +59,40 @@ pub(super) struct Heard<'a> {
 impl Entity {
     pub(super) fn new(announced_by: &str, spec: Spec) -> Self {
         let available = vec![None; spec.availability.len()];
-        let mut entity = Self {
+        Self {
             announced_by: announced_by.to_owned(),
             spec,
             unsupported: None,
             unheard: Vec::new(),
             available,
             latest: None,
+            has_spoken: false,
             reach: None,
-        };
-        entity.unheard = entity.topics();
-        entity
+        }
     }
 
-    /// Takes over a changed announcement. What was heard stays valid as long as the availability topics do.
-    pub(super) fn update(&mut self, spec: Spec) {
-        if spec.availability != self.spec.availability {
-            self.available = vec![None; spec.availability.len()];
-            self.latest = None;
-        }
-        self.spec = spec;
+    /// Takes over a changed announcement. What was heard stays valid where it still means the same; returns the topics
+    /// of which that is not so: what the broker kept there is to be heard again.
+    pub(super) fn update(&mut self, spec: Spec) -> Vec<String> {
+        let before = std::mem::replace(&mut self.spec, spec);
+        let known = |one: &Availability| before.availability.iter().position(|old| old == one);
+        let (state, availability) = (&self.spec.state_topic, &self.spec.availability);
+        let reads_alike = before.value_template == self.spec.value_template && before.words == self.spec.words;
+        let state_changed = state.iter().filter(|_| !reads_alike);
+        self.has_spoken &= reads_alike && before.state_topic == *state;
+        let changed = availability.iter().filter(|one| known(one).is_none()).map(|one| &one.topic).chain(state_changed);
+        let changed = changed.cloned().collect();
+        let heard = |one: &Availability| known(one).and_then(|at| self.available.get(at).copied().flatten());
+        self.available = availability.iter().map(heard).collect();
+        let latest = self.latest.and_then(|at| before.availability.get(at));
+        self.latest = latest.and_then(|latest| availability.iter().position(|one| one == latest));
         self.unsupported = None;
-        self.unheard = self.topics();
+        changed
+    }
+
+    /// The broker is asked for `topic`.
+    pub(super) fn asked_for(&mut self, topic: &str) {
+        self.unheard.push(topic.to_owned());
     }
 
     /// The broker will send what is published on `topic`.
@@ -85,17 +109,22 @@ impl Entity {
         topics
     }
 
+    /// What the broker kept is no newer than what was heard live. It comes again whenever another lock begins to share a
+    /// topic, and must not take the place of a later word.
     pub(super) fn hear(&mut self, heard: &Heard<'_>, renderer: &Renderer, out: &mut Outbox) {
         for at in 0..self.spec.availability.len() {
+            let is_outdated = heard.retained && self.available[at].is_some_and(|word| word.is_live);
             let availability = &self.spec.availability[at];
             if availability.topic == heard.topic
-                && let Some(available) = self.judge(availability.clone(), heard.payload, renderer)
+                && !is_outdated
+                && let Some(is_online) = self.judge(availability.clone(), heard.payload, renderer)
             {
-                self.available[at] = Some(available);
-                self.latest = Some(available);
+                self.available[at] = Some(Word { is_online, is_live: !heard.retained });
+                self.latest = Some(at);
             }
         }
-        if self.spec.state_topic.as_deref() == Some(heard.topic) {
+        let is_outdated = heard.retained && self.has_spoken;
+        if self.spec.state_topic.as_deref() == Some(heard.topic) && !is_outdated {
             self.hear_state(heard, renderer, out);
         }
     }
@@ -110,9 +139,12 @@ impl Entity {
     fn hear_state(&mut self, heard: &Heard<'_>, renderer: &Renderer, out: &mut Outbox) {
         let template = self.spec.value_template.clone();
         let Some(word) = self.render(template.as_deref(), heard.payload, renderer) else { return };
+        if word.is_empty() {
+            return;
+        }
+        self.has_spoken |= !heard.retained;
         let words = &self.spec.words;
         let said = match word.as_str() {
-            "" => return,
             word if word == words.reset => Said::Unsure,
             word if word == words.locked => Said::At(Bolt::Locked),
             word if word == words.unlocked || word == words.open => Said::At(Bolt::Unlocked),
@@ -145,14 +177,15 @@ impl Entity {
     /// a lock that has such topics is not available before they have spoken. A lock that could not be heard is not to be
     /// moved: nobody would learn what became of it.
     pub(super) fn reach(&self) -> Reachability {
-        let mut known = self.available.iter();
+        let is_online = |word: Option<Word>| word.is_some_and(|word| word.is_online);
+        let mut words = self.available.iter().copied();
         let available = self.unsupported.is_none()
             && self.unheard.is_empty()
             && (self.available.is_empty()
                 || match self.spec.mode {
-                    Mode::All => known.all(|one| *one == Some(true)),
-                    Mode::Any => known.any(|one| *one == Some(true)),
-                    Mode::Latest => self.latest == Some(true),
+                    Mode::All => words.all(is_online),
+                    Mode::Any => words.any(is_online),
+                    Mode::Latest => is_online(self.latest.and_then(|at| self.available[at])),
                 });
         if available { Reachability::Reachable } else { Reachability::Unreachable }
     }

@@ -154,15 +154,27 @@ impl Discovery {
             tracing::warn!(topic, why, "an announced lock is left out");
             return;
         }
-        self.unlisten(&native, out);
-        let entity = match self.entities.remove(&native) {
+        self.accept(topic, spec, out);
+    }
+
+    /// Takes an announcement over. Topics that mean the same as before are left alone, so that no word gets lost.
+    fn accept(&mut self, topic: &str, spec: Spec, out: &mut Outbox) {
+        let native = spec.native.clone();
+        let (mut entity, before, changed) = match self.entities.remove(&native) {
             Some(mut entity) => {
-                entity.update(spec);
-                entity
+                let before = entity.topics();
+                let changed = entity.update(spec);
+                (entity, before, changed)
             }
-            None => Entity::new(topic, spec),
+            None => (Entity::new(topic, spec), Vec::new(), Vec::new()),
         };
-        for topic in entity.topics() {
+        let after = entity.topics();
+        for topic in before.iter().filter(|topic| !after.contains(topic) || changed.contains(topic)) {
+            self.unlisten(topic, &native, out);
+            entity.granted(topic);
+        }
+        for topic in after.into_iter().filter(|topic| !before.contains(topic) || changed.contains(topic)) {
+            entity.asked_for(&topic);
             self.listeners.entry(topic.clone()).or_default().push(native.clone());
             out.subscribe.push(topic);
         }
@@ -207,23 +219,20 @@ impl Discovery {
         let gone: Vec<NativeId> =
             self.entities.iter().filter(|(_, entity)| which(entity)).map(|(native, _)| native.clone()).collect();
         for native in &gone {
-            self.unlisten(native, out);
-            self.entities.remove(native);
+            let topics = self.entities.remove(native).map(|entity| entity.topics()).unwrap_or_default();
+            topics.iter().for_each(|topic| self.unlisten(topic, native, out));
         }
         gone
     }
 
-    fn unlisten(&mut self, native: &NativeId, out: &mut Outbox) {
-        let Some(entity) = self.entities.get(native) else { return };
-        for topic in entity.topics() {
-            if let Some(natives) = self.listeners.get_mut(&topic) {
-                natives.retain(|other| other != native);
-                if natives.is_empty() {
-                    self.listeners.remove(&topic);
-                }
+    fn unlisten(&mut self, topic: &str, native: &NativeId, out: &mut Outbox) {
+        if let Some(natives) = self.listeners.get_mut(topic) {
+            natives.retain(|other| other != native);
+            if natives.is_empty() {
+                self.listeners.remove(topic);
             }
-            out.unsubscribe.push(topic);
         }
+        out.unsubscribe.push(topic.to_owned());
     }
 
     /// The broker will send what is published on `topic`.

@@ -116,6 +116,8 @@ fn default_words_and_ways() {
     let mut bench = Bench::new();
     bench.announce(&minimal());
     assert_eq!(bench.reach(), [Reachability::Reachable]);
+    let (out, _) = bench.hear("x/state", "LOCKED", true);
+    assert_eq!(words(&out), [(Said::At(Bolt::Locked), How::Remembered)]);
     for (payload, expected) in [
         ("LOCKED", Some(Said::At(Bolt::Locked))),
         ("UNLOCKED", Some(Said::At(Bolt::Unlocked))),
@@ -131,8 +133,6 @@ fn default_words_and_ways() {
         let said = bench.said("x/state", payload);
         assert_eq!(said, expected.map(|said| vec![(said, How::Untagged)]).unwrap_or_default(), "{payload}");
     }
-    let (out, _) = bench.hear("x/state", "LOCKED", true);
-    assert_eq!(words(&out), [(Said::At(Bolt::Locked), How::Remembered)]);
     let (out, _) = bench.hear("x/state", "\u{fffd}", false);
     assert!(out.signals.is_empty());
 }
@@ -296,6 +296,22 @@ fn the_same_id_announced_twice_is_one_lock() {
     assert_eq!(bench.discovery.count(), 1);
 }
 
+/// The broker sends what it kept again whenever another lock begins to share the topic.
+#[test]
+fn what_the_broker_kept_does_not_undo_a_later_word() {
+    let mut bench = Bench::new();
+    bench.announce(&with(&json!({"avty_t": "up"})));
+    bench.hear("up", "online", true);
+    assert_eq!(bench.reach(), [Reachability::Reachable]);
+    assert_eq!(words(&bench.hear("x/state", "LOCKED", true).0), [(Said::At(Bolt::Locked), How::Remembered)]);
+    assert_eq!(bench.said("x/state", "None"), [(Said::Unsure, How::Untagged)]);
+    bench.hear("up", "offline", false);
+    assert_eq!(bench.reach(), [Reachability::Unreachable]);
+    bench.hear("up", "online", true);
+    assert_eq!(bench.reach(), []);
+    assert_eq!(words(&bench.hear("x/state", "LOCKED", true).0), []);
+}
+
 #[test]
 fn topics_of_the_broker_itself_are_nobodys_lock() {
     for config in [
@@ -321,6 +337,28 @@ fn a_lock_is_reachable_once_all_of_its_topics_are_granted() {
     assert_eq!(bench.reach(), [Reachability::Unreachable]);
     assert_eq!(bench.command(Bolt::Locked), Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected)));
     bench.discovery.granted("x/state");
+    assert_eq!(bench.reach(), [Reachability::Reachable]);
+}
+
+/// Availability that was heard stays heard when an announcement changes elsewhere, and what is new is asked for.
+#[test]
+fn an_update_forgets_nothing_that_is_still_true() {
+    let mut bench = Bench::new();
+    bench.announce(&with(&json!({"avty": [{"t": "up"}]})));
+    bench.hear("up", "online", true);
+    assert_eq!(bench.reach(), [Reachability::Reachable]);
+    let out = bench.announce(&with(&json!({"avty": [{"t": "up"}], "name": "Back"})));
+    assert!(out.subscribe.is_empty() && out.unsubscribe.is_empty(), "nothing may get lost in between");
+    assert_eq!(bench.reach(), []);
+    for mode in ["latest", "any"] {
+        let out = bench.announce(&with(&json!({"avty": [{"t": "up"}, {"t": "more"}], "avty_mode": mode})));
+        assert_eq!(bench.reach(), [], "{mode}");
+        assert!(out.unsubscribe.is_empty());
+    }
+    let out = bench.announce(&with(&json!({"avty": [{"t": "up", "pl_avail": "1"}]})));
+    assert!(out.subscribe.contains(&"up".to_owned()), "the broker is to say it again");
+    assert_eq!(bench.reach(), [Reachability::Unreachable]);
+    bench.hear("up", "1", true);
     assert_eq!(bench.reach(), [Reachability::Reachable]);
 }
 
