@@ -8,7 +8,7 @@ use thumbturn_core::time::Moment;
 use std::time::Duration;
 
 use super::config::{Availability, Mode, Spec};
-use super::template::{Renderer, TemplateError};
+use super::template::Renderer;
 use crate::mqtt::brand;
 use crate::mqtt::outbox::Outbox;
 
@@ -26,8 +26,6 @@ pub(super) struct Entity {
     /// The topic that announced it.
     pub(super) announced_by: String,
     pub(super) spec: Spec,
-    /// Why its templates cannot be used.
-    unsupported: Option<String>,
     /// Topics of it that the broker has not granted.
     unheard: Vec<String>,
     /// What each availability topic said last.
@@ -62,7 +60,6 @@ impl Entity {
         Self {
             announced_by: announced_by.to_owned(),
             spec,
-            unsupported: None,
             unheard: Vec::new(),
             available,
             latest: None,
@@ -86,7 +83,6 @@ impl Entity {
         self.available = availability.iter().map(heard).collect();
         let latest = self.latest.and_then(|at| before.availability.get(at));
         self.latest = latest.and_then(|latest| availability.iter().position(|one| one == latest));
-        self.unsupported = None;
         changed
     }
 
@@ -117,7 +113,7 @@ impl Entity {
             let availability = &self.spec.availability[at];
             if availability.topic == heard.topic
                 && !is_outdated
-                && let Some(is_online) = self.judge(availability.clone(), heard.payload, renderer)
+                && let Some(is_online) = self.judge(availability, heard.payload, renderer)
             {
                 self.available[at] = Some(Word { is_online, is_live: !heard.retained });
                 self.latest = Some(at);
@@ -129,7 +125,7 @@ impl Entity {
         }
     }
 
-    fn judge(&mut self, availability: Availability, payload: &str, renderer: &Renderer) -> Option<bool> {
+    fn judge(&self, availability: &Availability, payload: &str, renderer: &Renderer) -> Option<bool> {
         let word = self.render(availability.template.as_deref(), payload, renderer)?;
         if word == availability.available { Some(true) } else { (word == availability.not_available).then_some(false) }
     }
@@ -137,8 +133,7 @@ impl Entity {
     /// Words on the way (`LOCKING`, `UNLOCKING`, `OPENING`) tell no position and are passed over, like every other word
     /// that is not known.
     fn hear_state(&mut self, heard: &Heard<'_>, renderer: &Renderer, out: &mut Outbox) {
-        let template = self.spec.value_template.clone();
-        let Some(word) = self.render(template.as_deref(), heard.payload, renderer) else { return };
+        let Some(word) = self.render(self.spec.value_template.as_deref(), heard.payload, renderer) else { return };
         if word.is_empty() {
             return;
         }
@@ -155,22 +150,16 @@ impl Entity {
         out.said(&self.spec.native, said, how, heard.at);
     }
 
-    fn render(&mut self, template: Option<&str>, payload: &str, renderer: &Renderer) -> Option<String> {
+    /// What a payload says. The template passed its check, so what fails here is the fault of this payload alone: it is
+    /// passed over, and the next one may fit.
+    fn render(&self, template: Option<&str>, payload: &str, renderer: &Renderer) -> Option<String> {
         let Some(template) = template else { return Some(payload.to_owned()) };
-        match renderer.render(template, payload) {
-            Ok(word) => Some(word),
-            Err(TemplateError::Payload(_)) => {
-                // What does not fit may hold a code, so it is not logged.
-                tracing::debug!(lock = %self.spec.native, "a template does not fit a payload");
-                None
-            }
-            Err(TemplateError::Unsupported(why)) => {
-                if self.unsupported.replace(why.clone()).is_none() {
-                    tracing::warn!(lock = %self.spec.native, why, "a template cannot be used: the lock is unsupported");
-                }
-                None
-            }
+        let rendered = renderer.render(template, payload);
+        if rendered.is_err() {
+            // What does not fit may hold a code, and so may the error: neither is logged.
+            tracing::debug!(lock = %self.spec.native, "a template does not fit a payload, which is passed over");
         }
+        rendered.ok()
     }
 
     /// Whether it can be reached: as its availability topics say, and reachable where it has none. As in Home Assistant,
@@ -179,8 +168,7 @@ impl Entity {
     pub(super) fn reach(&self) -> Reachability {
         let is_online = |word: Option<Word>| word.is_some_and(|word| word.is_online);
         let mut words = self.available.iter().copied();
-        let available = self.unsupported.is_none()
-            && self.unheard.is_empty()
+        let available = self.unheard.is_empty()
             && (self.available.is_empty()
                 || match self.spec.mode {
                     Mode::All => words.all(is_online),
@@ -192,14 +180,11 @@ impl Entity {
 
     /// Whether commands to it make sense at all.
     pub(super) fn is_usable(&self) -> bool {
-        self.unsupported.is_none() && !self.spec.wants_code
+        !self.spec.wants_code
     }
 
     /// Topic and payload of a command.
     pub(super) fn command(&self, wanted: Bolt, renderer: &Renderer) -> Result<(String, String), NotWritten> {
-        if let Some(why) = &self.unsupported {
-            return Err(NotWritten::Rejected(format!("A template of this lock cannot be used: {why}.")));
-        }
         if self.spec.wants_code {
             let why = "This lock wants a code with every command, which is not supported.";
             return Err(NotWritten::Rejected(why.to_owned()));

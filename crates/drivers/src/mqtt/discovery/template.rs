@@ -15,7 +15,8 @@ const MOST_OUTPUT: usize = 64 * 1024;
 /// Why a template did not render.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TemplateError {
-    /// It never will: it does not parse, or uses something that only Home Assistant has.
+    /// Its fault, as far as one payload tells: it does not parse, uses something that only Home Assistant has, or does
+    /// not come to an end. Once it has passed [`Renderer::check`] this is the payload's fault as well.
     #[error("{0}")]
     Unsupported(String),
     /// Not with this payload.
@@ -40,6 +41,12 @@ impl Default for Renderer {
         environment.add_filter("float", float);
         environment.add_filter("from_json", from_json);
         environment.add_filter("bool", truth);
+        environment.add_filter("is_number", is_number);
+        environment.add_function("is_number", is_number);
+        environment.add_test("is_number", is_number);
+        environment.add_filter("to_json", to_json);
+        environment.add_filter("bitwise_and", |left: i64, right: i64| left & right);
+        environment.add_filter("bitwise_or", |left: i64, right: i64| left | right);
         Self { environment }
     }
 }
@@ -65,7 +72,8 @@ impl Renderer {
         Ok(rendered.trim().to_owned())
     }
 
-    /// Whether `template` can ever render: tried with payloads of the usual shapes.
+    /// Whether `template` can be used: tried with payloads of the usual shapes. What a branch holds that none of them
+    /// takes shows only later.
     ///
     /// # Errors
     /// Why it cannot.
@@ -79,6 +87,7 @@ impl Renderer {
     }
 }
 
+/// A method that is not there says nothing of the template: `value_json` may be anything, or nothing.
 fn classify(error: &Error) -> TemplateError {
     let text = error.to_string();
     match error.kind() {
@@ -86,7 +95,6 @@ fn classify(error: &Error) -> TemplateError {
         | ErrorKind::UnknownFilter
         | ErrorKind::UnknownFunction
         | ErrorKind::UnknownTest
-        | ErrorKind::UnknownMethod
         | ErrorKind::BadEscape
         | ErrorKind::TemplateNotFound
         | ErrorKind::OutOfFuel => TemplateError::Unsupported(text),
@@ -115,6 +123,18 @@ fn from_json(text: &str) -> Result<Value, Error> {
     serde_json::from_str::<serde_json::Value>(text)
         .map(|json| Value::from(Serde(json)))
         .map_err(|_| Error::new(ErrorKind::InvalidOperation, "from_json: not JSON"))
+}
+
+/// Whether a value is a finite number or the text of one; as for Python, truth values are numbers.
+fn is_number(value: &Value) -> bool {
+    match value.as_str() {
+        Some(text) => text.trim().parse::<f64>().is_ok_and(f64::is_finite),
+        None => bool::try_from(value.clone()).is_ok() || f64::try_from(value.clone()).is_ok_and(f64::is_finite),
+    }
+}
+
+fn to_json(value: &Value) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|_| Error::new(ErrorKind::InvalidOperation, "to_json: no JSON can say this"))
 }
 
 fn truth(value: &Value, default: Option<Value>) -> Result<Value, Error> {
@@ -169,6 +189,41 @@ mod tests {
         }
         assert!(renderer.check("{{ value_json.a.b.c }}").is_ok());
         assert!(renderer.check("{{ value_json['state'] | from_json }}").is_ok());
+    }
+
+    #[test]
+    fn methods_are_supported_whatever_they_are_called_on() {
+        let renderer = Renderer::default();
+        for (template, payload, expected) in [
+            ("{{ value_json.get('state', '') }}", r#"{"state":"LOCKED"}"#, "LOCKED"),
+            ("{{ value_json.state.upper() }}", r#"{"state":"locked"}"#, "LOCKED"),
+            ("{{ value_json.state.split(',')[0] }}", r#"{"state":"LOCKED,3"}"#, "LOCKED"),
+            ("{% for key, word in value_json.items() %}{{ word }}{% endfor %}", r#"{"a":"LOCKED"}"#, "LOCKED"),
+        ] {
+            assert_eq!(renderer.check(template), Ok(()), "{template}");
+            assert_eq!(renderer.render(template, payload).as_deref(), Ok(expected), "{template}");
+            assert!(matches!(renderer.render(template, "1"), Err(TemplateError::Payload(_)) | Ok(_)), "{template}");
+        }
+    }
+
+    #[test]
+    fn common_additions_of_home_assistant_are_there() {
+        let renderer = Renderer::default();
+        for (template, payload, expected) in [
+            ("{{ value | is_number }}", "3.5", "True"),
+            ("{{ value | is_number }}", "nan", "False"),
+            ("{{ is_number(value) }}", "open", "False"),
+            ("{{ 'LOCKED' if value is is_number else 'UNLOCKED' }}", "1", "LOCKED"),
+            ("{{ value_json | is_number }}", "true", "True"),
+            ("{{ value_json.a | to_json }}", r#"{"a":{"b":["<"]}}"#, r#"{"b":["<"]}"#),
+            ("{{ {'state': value} | to_json }}", "LOCK", r#"{"state":"LOCK"}"#),
+            ("{{ value | int | bitwise_and(4) }}", "6", "4"),
+            ("{{ 'LOCKED' if value | int | bitwise_and(1) else 'UNLOCKED' }}", "2", "UNLOCKED"),
+            ("{{ value | int | bitwise_or(1) }}", "6", "7"),
+        ] {
+            assert_eq!(renderer.render(template, payload).as_deref(), Ok(expected), "{template} of {payload}");
+        }
+        assert!(renderer.render("{{ value | bitwise_and(1) }}", "x").is_err());
     }
 
     #[test]
