@@ -70,7 +70,8 @@ impl Entity {
 
     /// Takes over a changed announcement. What was heard stays valid where it still means the same; returns the topics
     /// of which that is not so: what the broker kept there is to be heard again.
-    pub(super) fn update(&mut self, spec: Spec) -> Vec<String> {
+    pub(super) fn update(&mut self, announced_by: &str, spec: Spec) -> Vec<String> {
+        announced_by.clone_into(&mut self.announced_by);
         let before = std::mem::replace(&mut self.spec, spec);
         let known = |one: &Availability| before.availability.iter().position(|old| old == one);
         let (state, availability) = (&self.spec.state_topic, &self.spec.availability);

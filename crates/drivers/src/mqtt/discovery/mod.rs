@@ -34,7 +34,16 @@ pub(super) struct Discovery {
     native_bases: Vec<String>,
     renderer: Renderer,
     entities: HashMap<NativeId, Entity>,
+    successors: HashMap<NativeId, Successor>,
     listeners: HashMap<String, Vec<NativeId>>,
+}
+
+/// A second announcement of a lock. Bridges that move a lock to another topic announce it there first and empty the old
+/// announcement afterwards: then this one counts, and the lock was never away.
+#[derive(Debug)]
+struct Successor {
+    announced_by: String,
+    spec: Spec,
 }
 
 /// A message that may concern discovery.
@@ -53,6 +62,7 @@ impl Discovery {
             native_bases: native_bases.to_vec(),
             renderer: Renderer::default(),
             entities: HashMap::new(),
+            successors: HashMap::new(),
             listeners: HashMap::new(),
         }
     }
@@ -117,7 +127,7 @@ impl Discovery {
         out: &mut Outbox,
     ) -> Vec<NativeId> {
         if incoming.payload.is_empty() {
-            return self.remove(|entity| entity.announced_by == incoming.topic, out);
+            return self.remove(incoming.topic, None, out);
         }
         let found = match config::parse(kind, id, incoming.payload) {
             Ok(found) => found,
@@ -131,10 +141,7 @@ impl Discovery {
             match one {
                 Found::Lock(spec) => self.announce(incoming.topic, *spec, room, is_native, out),
                 Found::Removed(component) => {
-                    removed.extend(self.remove(
-                        |entity| entity.announced_by == incoming.topic && entity.spec.component == component,
-                        out,
-                    ))
+                    removed.extend(self.remove(incoming.topic, Some(&component), out));
                 }
                 Found::Unusable(why) => {
                     tracing::warn!(topic = incoming.topic, why, "an announced lock cannot be used");
@@ -145,16 +152,29 @@ impl Discovery {
     }
 
     fn announce(&mut self, topic: &str, spec: Spec, room: usize, is_native: &dyn Fn(&str) -> bool, out: &mut Outbox) {
-        let native = spec.native.clone();
-        let is_known = self.entities.get(&native).is_some_and(|entity| entity.spec == spec);
-        if is_known || self.is_driven_natively(&spec, is_native) {
+        let known = self.entities.get(&spec.native);
+        let is_unchanged = known.is_some_and(|entity| entity.announced_by == topic && entity.spec == spec);
+        if is_unchanged || self.is_driven_natively(&spec, is_native) {
             return;
         }
-        if let Some(why) = self.reason_against(topic, &spec, room) {
+        let is_elsewhere = known.is_some_and(|entity| entity.announced_by != topic);
+        if let Some(why) = self.reason_against(&spec, room) {
             tracing::warn!(topic, why, "an announced lock is left out");
-            return;
+        } else if is_elsewhere {
+            self.stand_by(topic, spec);
+        } else {
+            self.accept(topic, spec, out);
         }
-        self.accept(topic, spec, out);
+    }
+
+    /// Keeps an announcement until the one before it is taken back.
+    fn stand_by(&mut self, topic: &str, spec: Spec) {
+        let native = spec.native.clone();
+        let successor = Successor { announced_by: topic.to_owned(), spec };
+        let before = self.successors.insert(native.clone(), successor);
+        if before.is_none_or(|before| before.announced_by != topic) {
+            tracing::info!(lock = %native, topic, "a lock is announced twice: this waits until the other is taken back");
+        }
     }
 
     /// Takes an announcement over. Topics that mean the same as before are left alone, so that no word gets lost.
@@ -163,7 +183,7 @@ impl Discovery {
         let (mut entity, before, changed) = match self.entities.remove(&native) {
             Some(mut entity) => {
                 let before = entity.topics();
-                let changed = entity.update(spec);
+                let changed = entity.update(topic, spec);
                 (entity, before, changed)
             }
             None => (Entity::new(topic, spec), Vec::new(), Vec::new()),
@@ -192,13 +212,9 @@ impl Discovery {
             || (is_from_zigbee2mqtt(spec) && self.native_bases.iter().any(commands_go_to))
     }
 
-    fn reason_against(&self, topic: &str, spec: &Spec, room: usize) -> Option<String> {
-        match self.entities.get(&spec.native) {
-            Some(other) if other.announced_by != topic => {
-                return Some(format!("{} announces the same unique_id", other.announced_by));
-            }
-            None if room == 0 => return Some("this account has too many locks".to_owned()),
-            _ => {}
+    fn reason_against(&self, spec: &Spec, room: usize) -> Option<String> {
+        if room == 0 && !self.entities.contains_key(&spec.native) {
+            return Some("this account has too many locks".to_owned());
         }
         if is_from_zigbee2mqtt(spec) {
             return Some(
@@ -215,12 +231,23 @@ impl Discovery {
             .map(|why| format!("a template is not supported: {why}"))
     }
 
-    fn remove(&mut self, which: impl Fn(&Entity) -> bool, out: &mut Outbox) -> Vec<NativeId> {
-        let gone: Vec<NativeId> =
-            self.entities.iter().filter(|(_, entity)| which(entity)).map(|(native, _)| native.clone()).collect();
-        for native in &gone {
-            let topics = self.entities.remove(native).map(|entity| entity.topics()).unwrap_or_default();
-            topics.iter().for_each(|topic| self.unlisten(topic, native, out));
+    /// The announcement on `topic`, or one component of it, is taken back. Returns the locks that nobody else announces.
+    fn remove(&mut self, topic: &str, component: Option<&str>, out: &mut Outbox) -> Vec<NativeId> {
+        let is_meant = |announced_by: &str, spec: &Spec| {
+            announced_by == topic && component.is_none_or(|component| spec.component == component)
+        };
+        self.successors.retain(|_, next| !is_meant(&next.announced_by, &next.spec));
+        let left = self.entities.iter().filter(|(_, entity)| is_meant(&entity.announced_by, &entity.spec));
+        let left: Vec<NativeId> = left.map(|(native, _)| native.clone()).collect();
+        let mut gone = Vec::new();
+        for native in left {
+            if let Some(next) = self.successors.remove(&native) {
+                self.accept(&next.announced_by, next.spec, out);
+                continue;
+            }
+            let topics = self.entities.remove(&native).map(|entity| entity.topics()).unwrap_or_default();
+            topics.iter().for_each(|topic| self.unlisten(topic, &native, out));
+            gone.push(native);
         }
         gone
     }

@@ -348,6 +348,62 @@ fn a_lock_is_reachable_once_all_of_its_topics_are_granted() {
     assert_eq!(bench.reach(), [Reachability::Reachable]);
 }
 
+/// Home Assistant's `migrate_discovery`: the new announcement comes first, then the old one is emptied.
+#[test]
+fn a_lock_that_is_announced_elsewhere_moves_when_the_old_announcement_is_emptied() {
+    for component in [json!({"p": "lock", "name": "Back"}), json!({"p": "lock", "name": null})] {
+        let mut bench = Bench::new();
+        bench.announce(&minimal());
+        bench.hear("homeassistant/lock/x/config", r#"{"migrate_discovery": true}"#, false);
+        let mut successor = json!({"cmps": {"door": component}, "dev": {"name": "Gate", "ids": "g"}});
+        successor["cmps"]["door"].as_object_mut().unwrap().extend(minimal().as_object().unwrap().clone());
+        let topic = "homeassistant/device/gate/config";
+        assert!(bench.hear(topic, &successor.to_string(), true).0.signals.is_empty());
+        let (out, gone) = bench.hear("homeassistant/lock/x/config", "", false);
+        assert_eq!(gone, []);
+        assert!(
+            matches!(&out.signals[..], [Signal::Discovered { about, .. }] if about.native.as_str() == "discovery:x")
+        );
+        assert!(out.unsubscribe.is_empty(), "no word of the lock may get lost meanwhile");
+        assert_eq!(bench.said("x/state", "LOCKED").len(), 1);
+        assert!(bench.command(Bolt::Locked).is_ok());
+        assert_eq!(bench.hear(topic, "", false).1, [NativeId("discovery:x".to_owned())]);
+    }
+}
+
+#[test]
+fn an_announcement_that_waits_follows_its_own_topic() {
+    let second = with(&json!({"command_topic": "second/set"}));
+    let third = with(&json!({"command_topic": "third/set"}));
+    let mut bench = Bench::new();
+    bench.announce(&minimal());
+    bench.hear("homeassistant/lock/y/config", &second.to_string(), true);
+    bench.hear("homeassistant/lock/y/config", &third.to_string(), true);
+    assert_eq!(bench.hear("homeassistant/lock/x/config", "", false).1, []);
+    assert_eq!(bench.command(Bolt::Locked).unwrap().0, "third/set");
+    // One that is identical, and taken back before its turn.
+    bench.hear("homeassistant/lock/z/config", &third.to_string(), true);
+    bench.hear("homeassistant/lock/z/config", "", true);
+    assert_eq!(bench.hear("homeassistant/lock/y/config", "", false).1.len(), 1);
+}
+
+/// The device message that held a lock may also just drop the component.
+#[test]
+fn a_component_that_moved_is_not_gone() {
+    let mut bench = Bench::new();
+    let component = |extra: &Value| {
+        let mut lock = with(&json!({"p": "lock"}));
+        lock.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        json!({"cmps": {"door": lock}, "dev": {"ids": "g"}}).to_string()
+    };
+    bench.hear("homeassistant/device/a/config", &component(&json!({})), true);
+    bench.hear("homeassistant/device/b/config", &component(&json!({"command_topic": "b/set"})), true);
+    let dropped = json!({"cmps": {"door": {"p": "lock"}}, "dev": {"ids": "g"}}).to_string();
+    assert_eq!(bench.hear("homeassistant/device/a/config", &dropped, false).1, []);
+    assert_eq!(bench.command(Bolt::Locked).unwrap().0, "b/set");
+    assert_eq!(bench.hear("homeassistant/device/b/config", &dropped, false).1.len(), 1);
+}
+
 /// Availability that was heard stays heard when an announcement changes elsewhere, and what is new is asked for.
 #[test]
 fn an_update_forgets_nothing_that_is_still_true() {
