@@ -1,9 +1,10 @@
 //! The settings of an MQTT account, and what can be wrong with them.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Host, Url};
 
 use super::{tls, topic};
 
@@ -18,6 +19,12 @@ const MOST_BASE_TOPICS: usize = 16;
 
 /// How long a text of the settings may be; a bundle of authorities is the longest.
 const MOST_TEXT: usize = 256 * 1024;
+
+/// How long a user name or a password may be in MQTT, in bytes.
+const MOST_MQTT_TEXT: usize = 65_535;
+
+/// How long a host name may be.
+const MOST_HOST: usize = 253;
 
 const KNOWN_KEYS: &str = "url, username, password, ca_pem, discovery_prefix and zigbee2mqtt_base_topics";
 
@@ -45,7 +52,7 @@ pub struct Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("broker", &self.hub_key())
+            .field("broker", &self.address())
             .field("tls", &self.tls)
             .field("username", &self.username.as_ref().map(|_| "…"))
             .field("password", &self.password.as_ref().map(|_| "…"))
@@ -57,15 +64,27 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// What makes the broker unique: its address. The same broker is not connected twice in a workspace.
+    /// What makes the broker unique: its address, however it is spelled. The same broker is not connected twice in a
+    /// workspace, since each of the two would take the other's commands for a hand at the door.
     #[must_use]
     pub fn hub_key(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        let host = self.host.strip_suffix('.').unwrap_or(&self.host);
+        let host = match host.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().to_string(),
+            Err(_) => host.to_owned(),
+        };
+        let host = if is_this_machine(&host) { "127.0.0.1" } else { &host };
+        with_port(host, self.port)
     }
+
+    /// Where the broker is, as it was given.
+    pub(super) fn address(&self) -> String {
+        with_port(&self.host, self.port)
+    }
+}
+
+fn with_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// What is wrong with a configuration, and where. Holds no secret.
@@ -97,6 +116,10 @@ pub fn parse_config(text: &str) -> Result<Config, ConfigProblem> {
     for key in keys.keys() {
         apply(&mut config, key, &keys)?;
     }
+    if [&config.username, &config.password].into_iter().flatten().all(String::is_empty) {
+        // Nothing, or a form that was left empty.
+        (config.username, config.password) = (None, None);
+    }
     check(&config)?;
     Ok(config)
 }
@@ -123,14 +146,31 @@ fn apply(config: &mut Config, key: &str, keys: &Map<String, Value>) -> Result<()
 }
 
 fn check(config: &Config) -> Result<(), ConfigProblem> {
-    if config.password.is_some() && config.username.is_none() {
-        return Err(ConfigProblem::new("username", "is missing: MQTT has no password without a user name"));
+    check_credentials(config)?;
+    if config.zigbee2mqtt_base_topics.contains(&config.discovery_prefix) {
+        return Err(ConfigProblem::new("discovery_prefix", "must not be one of zigbee2mqtt_base_topics"));
     }
     let Some(pem) = &config.ca_pem else { return Ok(()) };
     if !config.tls {
         return Err(ConfigProblem::new("ca_pem", "needs an encrypted connection: use mqtts:// in url"));
     }
     tls::roots_of(pem).map(|_| ()).map_err(|problem| ConfigProblem::new("ca_pem", problem))
+}
+
+/// What MQTT can carry: a broker hangs up on everything else, without a word on what was wrong.
+fn check_credentials(config: &Config) -> Result<(), ConfigProblem> {
+    let bad = |key: &str, problem: &str| Err(ConfigProblem::new(key, problem));
+    let is_too_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MOST_MQTT_TEXT);
+    match &config.username {
+        None if config.password.is_some() => bad("username", "is missing: MQTT has no password without a user name"),
+        Some(name) if name.is_empty() => bad("username", "is empty: MQTT has no password without a user name"),
+        Some(name) if !topic::is_text(name) => {
+            bad("username", "holds a control character or something that is no text")
+        }
+        _ if is_too_long(&config.username) => bad("username", "is longer than the 65,535 bytes that MQTT allows"),
+        _ if is_too_long(&config.password) => bad("password", "is longer than the 65,535 bytes that MQTT allows"),
+        _ => Ok(()),
+    }
 }
 
 /// A text, or nothing where the key is absent or null.
@@ -186,7 +226,24 @@ fn host(url: &Url, tls: bool) -> Result<String, &'static str> {
         };
     }
     let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    if plain { Ok(host.to_ascii_lowercase()) } else { Err("has a host name that is not plain ASCII") }
+    if !plain {
+        return Err("has a host name that is not plain ASCII");
+    }
+    if host.len() > MOST_HOST {
+        return Err("has a host name of more than 253 characters");
+    }
+    match Host::parse(host) {
+        // An address may be written in many ways: 127.1 is 127.0.0.1.
+        Ok(Host::Ipv4(address)) => Ok(address.to_string()),
+        Ok(_) => Ok(host.to_ascii_lowercase()),
+        Err(_) => Err("has a host that is neither a name nor an address"),
+    }
+}
+
+/// Whether a host is the machine that the server runs on.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
 }
 
 fn topic_root(key: &str, text: &str) -> Result<String, ConfigProblem> {
@@ -220,6 +277,8 @@ fn base_topics(key: &str, value: Option<&Value>) -> Result<Option<Vec<String>>, 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn problem(text: &str) -> (String, String) {
@@ -268,6 +327,74 @@ mod tests {
         ] {
             assert_eq!(problem(text).0, field, "{text}");
         }
+    }
+
+    /// What else would end as a connection that is cut, and as nothing more telling than that.
+    #[test]
+    fn what_no_broker_takes_names_its_field() {
+        let long = "x".repeat(65_536);
+        let levels = vec!["x"; 150].join("/");
+        let host = format!("mqtt://{}.local", vec!["x".repeat(50); 5].join("."));
+        for (key, value, field) in [
+            ("url", json!(host), "url"),
+            ("url", json!("mqtt://1.2.3.256"), "url"),
+            ("username", json!(""), "username"),
+            ("username", json!(long), "username"),
+            ("username", json!("an\u{0}na"), "username"),
+            ("username", json!("anna\u{7f}"), "username"),
+            ("username", json!("anna\u{ffff}"), "username"),
+            ("password", json!(long), "password"),
+            ("discovery_prefix", json!("a\u{1}b"), "discovery_prefix"),
+            ("discovery_prefix", json!("a//b"), "discovery_prefix"),
+            ("discovery_prefix", json!("/a"), "discovery_prefix"),
+            ("discovery_prefix", json!("$a"), "discovery_prefix"),
+            ("discovery_prefix", json!(levels), "discovery_prefix"),
+            ("discovery_prefix", json!("zigbee2mqtt"), "discovery_prefix"),
+            ("zigbee2mqtt_base_topics", json!(["a\u{9f}"]), "zigbee2mqtt_base_topics"),
+            ("zigbee2mqtt_base_topics", json!(["a//b"]), "zigbee2mqtt_base_topics"),
+            ("zigbee2mqtt_base_topics", json!(["a/+"]), "zigbee2mqtt_base_topics"),
+            ("zigbee2mqtt_base_topics", json!([levels]), "zigbee2mqtt_base_topics"),
+            ("zigbee2mqtt_base_topics", json!([long]), "zigbee2mqtt_base_topics"),
+        ] {
+            let mut config = json!({"url": "mqtt://broker", "username": "anna", "password": "secret"});
+            config[key] = value;
+            assert_eq!(problem(&config.to_string()).0, field, "{config}");
+        }
+    }
+
+    #[test]
+    fn credentials_that_are_left_empty_are_none() {
+        let config = parse_config(r#"{"url": "mqtt://broker", "username": "", "password": ""}"#).unwrap();
+        assert_eq!((config.username, config.password), (None, None));
+        let config = parse_config(r#"{"url": "mqtt://broker", "username": ""}"#).unwrap();
+        assert_eq!(config.username, None);
+        let config = parse_config(r#"{"url": "mqtt://broker", "username": "anna", "password": ""}"#).unwrap();
+        assert_eq!(config.username.as_deref(), Some("anna"));
+    }
+
+    #[test]
+    fn one_broker_has_one_key() {
+        let key = |url: &str| parse_config(&json!({ "url": url }).to_string()).unwrap().hub_key();
+        for url in [
+            "mqtt://127.0.0.1",
+            "mqtt://127.1",
+            "mqtt://0x7f.1:1883",
+            "mqtt://2130706433",
+            "mqtt://127.0.0.1.",
+            "mqtt://127.0.0.9",
+            "mqtt://0.0.0.0",
+            "mqtt://localhost",
+            "mqtt://LOCALHOST.",
+            "mqtt://[::1]",
+            "mqtt://[::ffff:127.0.0.1]",
+        ] {
+            assert_eq!(key(url), "127.0.0.1:1883", "{url}");
+        }
+        assert_eq!(key("mqtt://Broker.Local."), "broker.local:1883");
+        assert_eq!(key("mqtt://192.168.5"), "192.168.0.5:1883");
+        assert_eq!(key("mqtt://[::ffff:192.168.0.5]"), "192.168.0.5:1883");
+        assert_eq!(key("mqtt://my_broker"), "my_broker:1883");
+        assert_ne!(key("mqtt://localhost:1884"), key("mqtt://localhost"));
     }
 
     #[test]

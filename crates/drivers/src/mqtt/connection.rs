@@ -157,7 +157,7 @@ async fn trust(config: &Config) -> Result<Arc<rumqttc::tokio_rustls::rustls::Cli
 }
 
 fn unreachable(config: &Config, why: &str) -> ConnectError {
-    ConnectError::Unreachable(format!("The MQTT broker {} is not connected: {why}.", config.hub_key()))
+    ConnectError::Unreachable(format!("The MQTT broker {} is not connected: {why}.", config.address()))
 }
 
 /// What an error of the MQTT library means for people. Only words of ours and of the operating system go in: errors of the
@@ -179,7 +179,7 @@ fn explain(config: &Config, error: &ConnectionError) -> ConnectError {
 }
 
 fn refused(config: &Config) -> String {
-    let broker = config.hub_key();
+    let broker = config.address();
     match &config.username {
         Some(_) => format!("The MQTT broker {broker} refuses the user name or the password."),
         None => format!("The MQTT broker {broker} wants a user name and a password."),
