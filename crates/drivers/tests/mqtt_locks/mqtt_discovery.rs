@@ -82,6 +82,15 @@ async fn a_lock_that_already_is_there_ends_unconfirmed() {
     assert_eq!(house.lock_door(&device).await, UNCONFIRMED);
 }
 
+async fn a_slow_jam_of_a_lock_that_already_is_there_is_a_jam() {
+    let house = house(of(&[Style::EspHome])).await;
+    let device = name(&house, Style::EspHome);
+    house.shows(&device, Bolt::Locked).await;
+    house.lock("EspHome").set_fault(Fault::Motor(Duration::from_millis(2700)));
+    house.lock("EspHome").set_fault(Fault::JamOnLock);
+    assert_eq!(failure(&house.lock_door(&device).await), FailureKind::LockJammed);
+}
+
 async fn a_jam_is_a_jam() {
     for style in [Style::Nuki, Style::EspHome] {
         let house = house(of(&[style])).await;
@@ -167,6 +176,7 @@ async fn nonsense_on_discovery_topics_breaks_nothing() {
 async fn what_takes_its_time() {
     tokio::join!(
         a_lock_that_already_is_there_ends_unconfirmed(),
+        a_slow_jam_of_a_lock_that_already_is_there_is_a_jam(),
         a_jam_is_a_jam(),
         an_acceptance_without_a_report_is_unknown(),
         a_bridge_that_dies_takes_its_lock_offline(),

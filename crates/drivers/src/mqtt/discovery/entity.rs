@@ -15,10 +15,13 @@ use crate::mqtt::outbox::Outbox;
 /// How long a bridge behind such a lock may hold a command is not known; Bluetooth bridges take a few seconds.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// How long a motor may take. These locks cannot be asked, so this only says when an accepted command to a lock that
-/// already was there may end as an unconfirmed success: not before a jam would have been told.
+/// How long a motor may take, with the bridge behind it. These locks cannot be asked, so nothing is read then.
 const SETTLE: Duration = Duration::from_secs(6);
-const SETTLE_UNCHANGED: Duration = Duration::from_secs(2);
+
+/// When an accepted command to a lock that already is where it should be ends as an unconfirmed success: not before the
+/// jam of a motor that takes 2 to 3 s would have been told, but within the 4 s for which an answer is held back, and well
+/// within the 5 s for which clients wait.
+const SETTLE_UNCHANGED: Duration = Duration::from_millis(3800);
 
 /// A lock and what was heard of it.
 #[derive(Debug)]

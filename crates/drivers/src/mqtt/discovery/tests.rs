@@ -1,5 +1,7 @@
 //! Announcements as captured, and what their topics mean.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
 use thumbturn_core::ports::{How, NotWritten, Said, Signal};
@@ -21,7 +23,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let at = Moment { wall: "2026-11-23T00:00:00Z".parse().unwrap(), steady: std::time::Duration::from_secs(9) };
+        let at = Moment { wall: "2026-11-23T00:00:00Z".parse().unwrap(), steady: Duration::from_secs(9) };
         let bases = ["zigbee2mqtt".to_owned()];
         Self { discovery: Discovery::new("homeassistant", &bases), at, native: Vec::new(), room: 10, grants: true }
     }
@@ -424,6 +426,15 @@ fn an_update_forgets_nothing_that_is_still_true() {
     assert_eq!(bench.reach(), [Reachability::Unreachable]);
     bench.hear("up", "1", true);
     assert_eq!(bench.reach(), [Reachability::Reachable]);
+}
+
+/// A bolt that already is where it should be may still jam: its motor takes 2 to 3 s, and clients wait for 5 s.
+#[test]
+fn a_lock_that_already_is_there_is_given_time_to_jam() {
+    let mut bench = Bench::new();
+    let out = bench.announce(&minimal());
+    let Signal::Discovered { traits, .. } = &out.signals[0] else { panic!() };
+    assert!((Duration::from_millis(3500)..Duration::from_secs(4)).contains(&traits.settle_unchanged));
 }
 
 #[test]
