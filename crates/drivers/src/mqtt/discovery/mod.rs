@@ -217,11 +217,11 @@ impl Discovery {
             return Some("this account has too many locks".to_owned());
         }
         if is_from_zigbee2mqtt(spec) {
-            return Some(
+            let topic = &spec.command_topic;
+            return Some(format!(
                 "Zigbee2MQTT calls a jammed lock unlocked here, so its locks are driven over its own topics only; \
-                 if this one is missing, its base topic is not in zigbee2mqtt_base_topics"
-                    .to_owned(),
-            );
+                 if this one is missing, the base topic of {topic} is not in zigbee2mqtt_base_topics"
+            ));
         }
         let availability = spec.availability.iter().filter_map(|one| one.template.as_deref());
         let templates = [&spec.value_template, &spec.command_template].into_iter().filter_map(Option::as_deref);
