@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use thumbturn_core::accounts::LinkState;
 use thumbturn_core::attempts::FailureKind;
+use thumbturn_core::events::EventKind;
 use thumbturn_core::locks::Bolt;
 use thumbturn_core::ports::{ConnectError, Driver};
 use thumbturn_drivers::mqtt::MqttDriver;
@@ -105,6 +106,26 @@ async fn a_late_lock_hears_what_the_broker_kept_on_topics_it_shares() {
     announce(&watch, "right", &changed);
     appears(&house, "right 2").await;
     house.until("online", "right 2", |state| state.reach.is_online()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_moves_to_another_announcement_is_never_removed() {
+    let (house, watch, _) = house(MosquittoConfig::default()).await;
+    let lock = json!({"p": "lock", "cmd_t": "door/set", "uniq_id": "door", "name": "door"});
+    announce(&watch, "door", &lock);
+    appears(&house, "door").await;
+    house.until("online", "door", |state| state.reach.is_online()).await;
+    let before = house.device("door").id;
+    announce(&watch, "door", &json!({"migrate_discovery": true}));
+    let mut moved = lock.clone();
+    moved["name"] = "moved".into();
+    watch.publish_retained("homeassistant/device/gate/config", json!({"cmps": {"door": moved}}).to_string());
+    watch.publish_retained("homeassistant/lock/door/config", "");
+    appears(&house, "moved").await;
+    assert_eq!(house.device("moved").id, before);
+    assert!(house.state("moved").reach.is_online());
+    let removed = |kind: &EventKind| matches!(kind, EventKind::DeviceDisconnected { .. } | EventKind::DeviceRemoved);
+    assert!(!house.shelf.kinds().iter().any(removed));
 }
 
 /// The broker's plugin that refuses subscriptions; its access list file only swallows messages.
