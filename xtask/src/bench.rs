@@ -7,7 +7,7 @@ use crate::tally::Tally;
 /// Builds what is measured and what measures, then runs `e2e/js/bench.mjs`.
 pub(crate) fn all(root: &Root, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
-    install::node_packages(root, install)?;
+    install::node_packages(root, "js", install)?;
     let build = ["build", "--release", "--locked", "--package", "thumbturn", "--bins", "--example", "load"];
     must_succeed(root.cargo().args(build))?;
     let release = root.target().join("release");

@@ -16,6 +16,8 @@ use crate::tally::Tally;
 pub(crate) enum Suite {
     /// The npm packages `seam` and `@seamapi/http`
     Js,
+    /// The official command line, the npm package `@seamapi/cli`
+    Cli,
     /// The PyPI package `seam`
     Python,
     /// The documented calls with cURL
@@ -26,12 +28,14 @@ pub(crate) enum Suite {
 pub(crate) fn all(root: &Root, only: Option<Suite>, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
     let binary = binary(root)?;
-    let suites =
-        [Suite::Curl, Suite::Js, Suite::Python].into_iter().filter(|suite| only.is_none_or(|only| only == *suite));
+    let suites = [Suite::Curl, Suite::Js, Suite::Cli, Suite::Python]
+        .into_iter()
+        .filter(|suite| only.is_none_or(|only| only == *suite));
     let mut tally = Tally::default();
     for suite in suites {
         tally += match suite {
             Suite::Js => javascript(root, &binary, install)?,
+            Suite::Cli => cli(root, &binary, install)?,
             Suite::Python => python(root, &binary, install)?,
             Suite::Curl => curl(root, &binary)?,
         };
@@ -50,12 +54,8 @@ fn binary(root: &Root) -> Result<PathBuf> {
 }
 
 fn javascript(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
-    install::node_packages(root, install)?;
-    let mut tally = Tally::default();
-    let mut command = root.command("node");
-    command.args(["--test", "--test-reporter=spec"]).args(test_files(root)?).env("THUMBTURN_BIN", binary);
-    let succeeded = watch(&mut command, |line| tally.read_node(line))?;
-    let mut total = tally.of_run(succeeded);
+    install::node_packages(root, "js", install)?;
+    let mut total = node_tests(root, "js", binary)?;
 
     let mut tally = Tally::default();
     let mut command = root.command("node");
@@ -65,13 +65,27 @@ fn javascript(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
     Ok(total)
 }
 
+/// It uses the helpers of the JavaScript suite, which need no packages.
+fn cli(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
+    install::node_packages(root, "cli", install)?;
+    node_tests(root, "cli", binary)
+}
+
+fn node_tests(root: &Root, suite: &str, binary: &Path) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut command = root.command("node");
+    command.args(["--test", "--test-reporter=spec"]).args(test_files(root, suite)?).env("THUMBTURN_BIN", binary);
+    let succeeded = watch(&mut command, |line| tally.read_node(line))?;
+    Ok(tally.of_run(succeeded))
+}
+
 /// Named one by one, because Node 18 takes no patterns.
-fn test_files(root: &Root) -> Result<Vec<String>> {
-    let folder = root.join("e2e/js");
+fn test_files(root: &Root, suite: &str) -> Result<Vec<String>> {
+    let folder = root.join("e2e").join(suite);
     let entries = fs::read_dir(&folder).map_err(Error::file(&folder))?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut files: Vec<_> =
-        names.filter(|name| name.ends_with(".test.mjs")).map(|name| format!("e2e/js/{name}")).collect();
+        names.filter(|name| name.ends_with(".test.mjs")).map(|name| format!("e2e/{suite}/{name}")).collect();
     files.sort();
     Ok(files)
 }

@@ -74,15 +74,15 @@ fn check_node(root: &Root) -> Result<()> {
     Err(Error::Message(format!("Node {OLDEST_NODE} or newer is needed, found {}", version.trim())))
 }
 
-/// The Node packages of `e2e/js`, exactly as its lock file says.
-pub(crate) fn node_packages(root: &Root, install: bool) -> Result<()> {
-    let folder = root.join("e2e/js");
+/// The Node packages of a suite, exactly as its lock file says.
+pub(crate) fn node_packages(root: &Root, suite: &str, install: bool) -> Result<()> {
+    let folder = root.join("e2e").join(suite);
     let state = State { wanted: folder.join("package-lock.json"), stamp: folder.join("node_modules/.thumbturn-lock") };
     if state.is_current()? {
         return Ok(());
     }
     if !install {
-        return Err(Error::Message("e2e/js: the Node packages are missing, run `npm ci` there".to_owned()));
+        return Err(Error::Message(format!("e2e/{suite}: the Node packages are missing, run `npm ci` there")));
     }
     must_succeed(root.command("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))?;
     state.remember()

@@ -1,7 +1,11 @@
 //! Action attempts: what an action such as unlocking came to. Rules as in the "Action Attempts" chapter of the Seam
 //! API reference.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::endpoint::endpoints;
 use crate::enums::string_enum;
@@ -63,6 +67,52 @@ pub struct ActionAttempt {
     pub error: Option<ActionError>,
 }
 
+/// The actions that are served so far; of the others no attempt exists.
+const SERVED: [ActionType; 2] = [ActionType::LockDoor, ActionType::UnlockDoor];
+
+/// One variant for each action and each state, as the official document has them.
+impl JsonSchema for ActionAttempt {
+    fn schema_name() -> Cow<'static, str> {
+        "action_attempt".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let result = ActionResult::json_schema(generator);
+        let error = ActionError::json_schema(generator);
+        let variants: Vec<Value> = SERVED.iter().flat_map(|action| variants(*action, &result, &error)).collect();
+        json_schema!({
+            "description": "What an action came to.",
+            "oneOf": variants,
+            "discriminator": {"propertyName": "action_type"},
+            "x-route-path": "/action_attempts",
+        })
+    }
+}
+
+fn variants(action: ActionType, result: &Schema, error: &Schema) -> [Value; 3] {
+    let nothing = json!({"nullable": true, "description": "Always null here."});
+    let variant = |status: ActionAttemptStatus, result: &Value, error: &Value| {
+        json!({
+            "type": "object",
+            "description": format!("{action}: {status}."),
+            "properties": {
+                "action_attempt_id": {"type": "string", "format": "uuid", "description": "Id of the attempt."},
+                "action_type": {"type": "string", "enum": [action], "description": "What was attempted."},
+                "status": {"type": "string", "enum": [status], "description": "How far it is."},
+                "result": result,
+                "error": error,
+            },
+            "required": ["action_attempt_id", "action_type", "status", "result", "error"],
+        })
+    };
+    let (result, error) = (result.as_value(), error.as_value());
+    [
+        variant(ActionAttemptStatus::Pending, &nothing, &nothing),
+        variant(ActionAttemptStatus::Success, result, &nothing),
+        variant(ActionAttemptStatus::Error, &nothing, error),
+    ]
+}
+
 impl ActionAttempt {
     /// An attempt that is not decided yet.
     pub fn pending(action_attempt_id: ActionAttemptId, action_type: ActionType) -> Self {
@@ -83,7 +133,7 @@ impl ActionAttempt {
 }
 
 /// What a successful attempt says; `{}` for most action types.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActionResult {
     /// Always present for `LOCK_DOOR` and `UNLOCK_DOOR`: whether the lock itself reported the new state because of the
     /// command. `false` when the hardware cannot or did not confirm it.
@@ -92,7 +142,7 @@ pub struct ActionResult {
 }
 
 /// Why an attempt did not work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActionError {
     /// The machine code, such as `lock_jammed` or `outcome_unknown`.
     #[serde(rename = "type")]

@@ -1,6 +1,7 @@
 //! Client sessions: tokens for browsers, limited to the resources of one end user. Rules as in the "Client Session
 //! Tokens" chapter of the Seam API reference.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::endpoints;
@@ -10,7 +11,8 @@ use crate::time::Timestamp;
 use crate::values::{List, NonEmptyString, Secret};
 
 /// A client session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "client_session", extend("x-route-path" = "/client_sessions"))]
 pub struct ClientSession {
     /// Id of the session.
     pub client_session_id: ClientSessionId,

@@ -1,6 +1,7 @@
 //! Connected accounts: one for each hub or integration. Rules as in the "Connected Accounts" chapter of the Seam API
 //! reference; making one from a hub's address is ours and lives under `/thumbturn/`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::endpoints;
@@ -13,7 +14,8 @@ use crate::time::Timestamp;
 use crate::values::{Email, Limit, NonEmptyString, Secret, Text};
 
 /// A connected account.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "connected_account", extend("x-route-path" = "/connected_accounts"))]
 pub struct ConnectedAccount {
     /// Id of the account.
     pub connected_account_id: ConnectedAccountId,
@@ -51,7 +53,7 @@ pub struct ConnectedAccount {
 }
 
 /// Who is logged in at the provider; `{}` when that means nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserIdentifier {
     /// Name of the login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +73,7 @@ pub struct UserIdentifier {
 }
 
 /// What keeps an account from working.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectedAccountError {
     /// One of a closed list, such as `account_disconnected`.
     pub error_code: String,
@@ -88,7 +90,7 @@ pub struct ConnectedAccountError {
 }
 
 /// What may become a problem of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectedAccountWarning {
     /// One of a closed list, such as `provider_service_unavailable`.
     pub warning_code: String,

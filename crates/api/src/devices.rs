@@ -1,5 +1,6 @@
 //! Devices: the wire object and its endpoints. Rules as in the "Devices" chapter of the Seam API reference.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::device_filters::DeviceFilters;
@@ -21,7 +22,8 @@ pub use properties::{
 };
 
 /// A managed device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "device", extend("x-route-path" = "/devices"))]
 pub struct Device {
     /// Stable for the life of the connection.
     pub device_id: DeviceId,
@@ -67,7 +69,7 @@ pub struct Device {
 }
 
 /// Where a device is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceLocation {
     /// Name of the place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +86,7 @@ pub struct DeviceLocation {
 }
 
 /// The brand of the hardware.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceManufacturer {
     /// Lower-case identifier.
     pub manufacturer: String,
@@ -96,7 +98,7 @@ pub struct DeviceManufacturer {
 }
 
 /// The service through which a device is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceProvider {
     /// Lower-case identifier.
     pub device_provider_name: String,

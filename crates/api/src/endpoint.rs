@@ -4,6 +4,7 @@
 //! the parameter struct, its schema, its reader and the entry of [`crate::endpoints`] all come from there.
 
 use http::Method;
+use schemars::SchemaGenerator;
 use serde_json::Value;
 
 use crate::envelope::Answer;
@@ -127,6 +128,10 @@ pub struct EndpointInfo {
     pub response_keys: &'static [&'static str],
     /// The response type as it is written in the declaration, such as `Page<Device>`.
     pub response_type: &'static str,
+    /// The schema of the response, see [`Answer::schema`].
+    pub response_schema: fn(&mut SchemaGenerator) -> Option<schemars::Schema>,
+    /// The kind of action attempt that is answered, if it is one.
+    pub attempt: Option<&'static str>,
     /// Whether the answer carries a `pagination` object.
     pub paginated: bool,
     /// [`Endpoint::CHANGES`].
@@ -162,6 +167,7 @@ impl EndpointInfo {
 ///         auth: [ApiKey, PatWithWorkspace, ClientSession],
 ///         response: [action_attempt] => ActionAttempt,           // `[] => ()` answers only `ok`
 ///         changes: true,
+///         attempt: UNLOCK_DOOR,                                  // optional: the kind of action attempt it answers
 ///         groups: {                                              // optional: parameters shared by endpoints
 ///             /// Which devices to list.
 ///             filters: DeviceFilters,
@@ -188,6 +194,7 @@ macro_rules! endpoints {
             auth: [$($credential:ident),+],
             response: [$($key:ident),*] => $response:ty,
             changes: $changes:literal,
+            $(attempt: $attempt:ident,)?
             $(groups: { $($groups:tt)* },)?
             params: { $($params:tt)* },
             $(rules: [$($rule:ident($($named:literal),+)),+ $(,)?],)?
@@ -226,6 +233,8 @@ macro_rules! endpoints {
                         auth: Self::AUTH,
                         response_keys: Self::RESPONSE_KEYS,
                         response_type: stringify!($response),
+                        response_schema: <$response as $crate::envelope::Answer>::schema,
+                        attempt: [$(stringify!($attempt),)? ""].first().copied().filter(|word| !word.is_empty()),
                         paginated: <$response as $crate::envelope::Answer>::PAGINATED,
                         changes: Self::CHANGES,
                         rules: Self::RULES,

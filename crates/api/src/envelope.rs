@@ -3,13 +3,14 @@
 
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
 
 /// Where the next page is. On the last page: `false`, `null`, `null`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pagination {
     /// Whether another page follows.
     pub has_next_page: bool,
@@ -40,6 +41,9 @@ pub trait Answer: Send + 'static {
     /// Whether the answer carries a `pagination` object.
     const PAGINATED: bool;
 
+    /// The schema of what stands under the keys, or beside `ok` without one; `None` if there is nothing.
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;
+
     /// Writes the whole envelope.
     fn write<S: Serializer>(&self, keys: &'static [&'static str], serializer: S) -> Result<S::Ok, S::Error>;
 }
@@ -52,8 +56,12 @@ struct Bare<'a, T> {
     ok: bool,
 }
 
-impl<T: Serialize + Send + 'static> Answer for T {
+impl<T: Serialize + JsonSchema + Send + 'static> Answer for T {
     const PAGINATED: bool = false;
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        (std::any::TypeId::of::<T>() != std::any::TypeId::of::<()>()).then(|| generator.subschema_for::<T>())
+    }
 
     fn write<S: Serializer>(&self, keys: &'static [&'static str], serializer: S) -> Result<S::Ok, S::Error> {
         if keys.is_empty() {
@@ -63,8 +71,12 @@ impl<T: Serialize + Send + 'static> Answer for T {
     }
 }
 
-impl<T: Serialize + Send + 'static> Answer for Page<T> {
+impl<T: Serialize + JsonSchema + Send + 'static> Answer for Page<T> {
     const PAGINATED: bool = true;
+
+    fn schema(generator: &mut SchemaGenerator) -> Option<Schema> {
+        Some(generator.subschema_for::<Vec<T>>())
+    }
 
     fn write<S: Serializer>(&self, keys: &'static [&'static str], serializer: S) -> Result<S::Ok, S::Error> {
         write_keys(keys, &self.items, Some(&self.pagination), serializer)

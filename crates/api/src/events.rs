@@ -1,5 +1,6 @@
 //! Events: what happened. Rules as in the "Events" chapter of the Seam API reference.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::endpoints;
@@ -14,7 +15,8 @@ use crate::time::{PreciseTimestamp, Timestamp};
 use crate::values::{Integer, Limit, List, NonEmptyString, Secret, TimeRange};
 
 /// An event: a flat object. The same object is answered by the API and sent to webhooks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "event", extend("x-route-path" = "/events"))]
 pub struct Event {
     /// Id of the event.
     pub event_id: EventId,

@@ -1,5 +1,6 @@
 //! The health of the server, for the official command line and for people.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::endpoints;
@@ -7,7 +8,7 @@ use crate::enums::string_enum;
 use crate::time::Timestamp;
 
 /// How the server is. Its fields stand beside `ok` at the top level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// A sentence for people.
     pub msg: String,
@@ -18,7 +19,7 @@ pub struct Health {
 }
 
 /// How one part of the server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceHealth {
     /// Name of the part.
     pub service: String,

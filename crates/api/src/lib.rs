@@ -14,6 +14,8 @@ mod error;
 mod ids;
 mod input;
 
+pub mod openapi;
+
 mod official_paths;
 mod params;
 mod problems;

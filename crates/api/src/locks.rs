@@ -20,6 +20,7 @@ endpoints! {
         auth: [ApiKey, PatWithWorkspace, ClientSession],
         response: [action_attempt] => ActionAttempt,
         changes: true,
+        attempt: UNLOCK_DOOR,
         params: {
             /// The lock.
             device_id: DeviceId,
@@ -38,6 +39,7 @@ endpoints! {
         auth: [ApiKey, PatWithWorkspace, ClientSession],
         response: [action_attempt] => ActionAttempt,
         changes: true,
+        attempt: LOCK_DOOR,
         params: {
             /// The lock.
             device_id: DeviceId,

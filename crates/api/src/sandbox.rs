@@ -1,6 +1,7 @@
 //! Virtual locks: their physical truth, their faults, and a hand at the door. Ours, under `/thumbturn/sandbox/`; they
 //! act on virtual locks only.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -22,7 +23,8 @@ const MAX_RELOCK_S: i64 = 86_400;
 pub type Milliseconds = Integer<0, MAX_MS>;
 
 /// What is physically true about a virtual lock, whatever its hub says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "sandbox_lock", extend("x-route-path" = "/thumbturn/sandbox/locks"))]
 pub struct SandboxLock {
     /// The lock.
     pub device_id: DeviceId,
@@ -139,6 +141,20 @@ impl<'de> Deserialize<'de> for FaultTimes {
     }
 }
 
+impl JsonSchema for FaultTimes {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FaultTimes".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"oneOf": [{"type": "boolean"}, {"type": "integer"}]})
+    }
+}
+
 impl Param for FaultTimes {
     fn schema() -> Schema {
         let count = Schema::of(Kind::Integer { min: Some(0), max: Some(u32::MAX.into()) });
@@ -161,7 +177,7 @@ impl Param for FaultTimes {
 }
 
 /// What is wrong with a virtual lock; the fields are explained at [`SandboxFaultsUpdate`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SandboxFaults {
     /// The bolt gets stuck.

@@ -1,6 +1,7 @@
 //! Unmanaged devices: known, but neither controlled nor watched. Rules as in the "Devices" chapter of the Seam API
 //! reference.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::device_filters::DeviceFilters;
@@ -15,7 +16,8 @@ use crate::time::Timestamp;
 use crate::values::{Limit, NonEmptyString};
 
 /// An unmanaged device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "unmanaged_device", extend("x-route-path" = "/devices/unmanaged"))]
 pub struct UnmanagedDevice {
     /// Stable for the life of the connection.
     pub device_id: DeviceId,
@@ -50,7 +52,7 @@ pub struct UnmanagedDevice {
 }
 
 /// What is known about an unmanaged device: not where its bolt is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UnmanagedDeviceProperties {
     /// Older form of the display name.
     pub name: String,

@@ -1,5 +1,6 @@
 //! Workspaces. Rules as in the "Workspaces" chapter of the Seam API reference.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::endpoints;
@@ -7,7 +8,8 @@ use crate::enums::string_enum;
 use crate::ids::{OrganizationId, WorkspaceId};
 
 /// A workspace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "workspace", extend("x-route-path" = "/workspaces"))]
 pub struct Workspace {
     /// Id of the workspace.
     pub workspace_id: WorkspaceId,
@@ -33,7 +35,7 @@ pub struct Workspace {
 }
 
 /// How Connect Webviews look; `{}` for the default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectWebviewCustomization {
     /// Shape of the logo.
     #[serde(default, skip_serializing_if = "Option::is_none")]

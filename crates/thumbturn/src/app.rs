@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use thumbturn_api::Limit;
 use thumbturn_core::hub::Engine;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub public_url: String,
     /// The endpoints.
     pub routes: Routes,
+    /// The OpenAPI document, as JSON text.
+    pub openapi: Bytes,
     /// How many requests may be answered at the same time.
     pub concurrent_requests: usize,
 }
@@ -120,6 +123,12 @@ impl App {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.0.parts.public_url
+    }
+
+    /// The OpenAPI document, as JSON text.
+    #[must_use]
+    pub fn openapi(&self) -> Bytes {
+        self.0.parts.openapi.clone()
     }
 
     /// Wall-clock time.

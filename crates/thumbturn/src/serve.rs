@@ -138,6 +138,7 @@ pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: St
         hold: config.actions.hold(),
         limits: ActionLimits::new(limits.lock_actions_per_minute, limits.sandbox_lock_actions_per_minute),
         origins: Origins::new(config.cors.allowed_origins.clone()),
+        openapi: thumbturn_api::openapi::document(&url).to_string().into(),
         public_url: url,
         routes: http::routes(),
         concurrent_requests: limits.concurrent_requests,

@@ -1,11 +1,12 @@
 //! Errors and warnings of devices. The lists of codes are closed in the official API.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
 /// What keeps a device from working.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceError {
     /// One of a closed list, such as `device_disconnected`.
     pub error_code: String,
@@ -48,7 +49,7 @@ impl DeviceError {
 }
 
 /// What may become a problem.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceWarning {
     /// One of a closed list, such as `device_communication_degraded`.
     pub warning_code: String,

@@ -1,5 +1,6 @@
 //! What is known about a device, and what it can do. Unknown facts are left out, never `null`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::enums::string_enum;
@@ -7,7 +8,7 @@ use crate::params::JsonObject;
 
 /// What a device can do. Absent: its model cannot. `false`: it can, but not now; errors and warnings say why.
 /// `true`: it works.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CapabilityFlags {
     /// Unlock through the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +49,7 @@ pub struct CapabilityFlags {
 }
 
 /// What is known about a device.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceProperties {
     /// Older form of the display name.
     pub name: String,
@@ -133,7 +134,7 @@ pub struct DeviceProperties {
 }
 
 /// The model of a device.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceModel {
     /// Name of the model.
     pub display_name: String,
@@ -157,14 +158,14 @@ pub struct DeviceModel {
 }
 
 /// How a device looks on its hub.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Appearance {
     /// Its name there; never changed through the API.
     pub name: String,
 }
 
 /// A battery.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Battery {
     /// Charge, 0 to 1.
     pub level: f64,
@@ -173,14 +174,14 @@ pub struct Battery {
 }
 
 /// A battery of which only the charge is known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BatteryLevel {
     /// Charge, 0 to 1.
     pub level: f64,
 }
 
 /// A separate keypad.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessoryKeypad {
     /// Whether it is there.
     pub is_connected: bool,
@@ -190,7 +191,7 @@ pub struct AccessoryKeypad {
 }
 
 /// A rule for codes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CodeConstraint {
     /// Name of the rule, such as `no_zeros`.
     pub constraint_type: String,

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod declarations;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod wire;

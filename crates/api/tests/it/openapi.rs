@@ -1,0 +1,81 @@
+//! The document says what the declarations say, in the form that the official generator takes.
+
+use serde_json::Value;
+use thumbturn_api::{endpoints, openapi};
+
+fn document() -> Value {
+    openapi::document("http://thumbturn.test")
+}
+
+#[test]
+fn every_endpoint_is_there_with_each_of_its_methods() {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    let endpoints = endpoints();
+    assert_eq!(paths.len(), endpoints.len());
+    for endpoint in endpoints {
+        let path = &paths[endpoint.path];
+        assert_eq!(path.as_object().unwrap().len(), endpoint.methods.len(), "{}", endpoint.path);
+        for method in endpoint.methods {
+            let operation = &path[method.as_str().to_lowercase()];
+            assert_eq!(operation["x-response-key"].as_str(), endpoint.response_keys.first().copied());
+            assert!(operation["operationId"].is_string());
+        }
+    }
+}
+
+#[test]
+fn an_action_says_what_it_takes_and_what_it_answers() {
+    let document = document();
+    let unlock = &document["paths"]["/locks/unlock_door"]["post"];
+    assert_eq!(unlock["operationId"], "locksUnlockDoorPost");
+    assert_eq!(unlock["x-action-attempt-type"], "UNLOCK_DOOR");
+    let body = &unlock["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(body["required"], serde_json::json!(["device_id"]));
+    assert_eq!(body["properties"]["device_id"]["format"], "uuid");
+    assert_eq!(body["properties"]["sync"]["default"], false);
+    let answer = &unlock["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_eq!(answer["properties"]["action_attempt"]["$ref"], "#/components/schemas/action_attempt");
+    assert_eq!(answer["required"], serde_json::json!(["action_attempt", "ok"]));
+}
+
+#[test]
+fn a_list_is_an_array_of_a_resource_with_its_pages() {
+    let document = document();
+    let answer =
+        &document["paths"]["/devices/list"]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_eq!(answer["properties"]["devices"]["items"]["$ref"], "#/components/schemas/device");
+    assert_eq!(answer["properties"]["pagination"]["required"].as_array().unwrap().len(), 3);
+}
+
+/// References lead to resources, resources to a route of the document, and what may be left out is never `null`.
+#[test]
+fn the_generator_finds_what_it_looks_for() {
+    let document = document();
+    let resources = document["components"]["schemas"].as_object().unwrap();
+    assert!(resources.len() >= 8, "{:?}", resources.keys());
+    for (name, schema) in resources {
+        let route = format!("{}/", schema["x-route-path"].as_str().unwrap());
+        assert!(endpoints().iter().any(|endpoint| endpoint.path.starts_with(&route)), "{name}: {route}");
+    }
+    check(&document, resources);
+}
+
+fn check(node: &Value, resources: &serde_json::Map<String, Value>) {
+    if let Some(target) = node.get("$ref").and_then(Value::as_str) {
+        let name = target.strip_prefix("#/components/schemas/").unwrap();
+        assert!(resources.contains_key(name), "{target} leads nowhere");
+    }
+    if let (Some(Value::String(_)), Some(Value::Object(properties))) = (node.get("type"), node.get("properties")) {
+        for (name, property) in properties {
+            let typed = ["type", "$ref", "oneOf", "enum", "nullable"].iter().any(|key| property.get(key).is_some());
+            assert!(typed || property == &Value::Object(serde_json::Map::new()), "{name} has no type: {property}");
+            assert!(!name.chars().any(char::is_uppercase), "{name}");
+        }
+    }
+    match node {
+        Value::Object(fields) => fields.values().for_each(|field| check(field, resources)),
+        Value::Array(items) => items.iter().for_each(|item| check(item, resources)),
+        _ => {}
+    }
+}
