@@ -72,6 +72,15 @@ impl<T> Nullable<T> {
         }
     }
 
+    /// This value, or `other` if it was not sent.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match self {
+            Self::Absent => other,
+            sent => sent,
+        }
+    }
+
     /// As a patch: `None` leaves things as they are, `Some(None)` clears, `Some(Some(value))` sets.
     pub fn into_change(self) -> Option<Option<T>> {
         match self {

@@ -15,6 +15,11 @@ use crate::workspaces::Workspace;
 pub enum Change {
     /// The first start: an operator, a workspace, its keys, its sandbox account and devices.
     SetUp(Box<SetUp>),
+    /// A workspace was made, with its keys and, for a sandbox, its virtual locks.
+    WorkspaceCreated(Box<NewWorkspace>),
+    /// The API changed a workspace: its names, its looks, whether it is suspended and takes publishable keys. Conflicts
+    /// (`"workspace"`) if it is gone.
+    WorkspaceChanged(Box<Workspace>),
     /// An attempt was accepted. With a claim, conflicts (`"idempotency_key"`) if the same key was used before.
     AcceptAttempt {
         /// The attempt, pending.
@@ -146,6 +151,21 @@ pub struct SetUp {
     pub keys: Vec<Key>,
     /// Its sandbox account.
     pub account: Account,
+    /// Its virtual locks.
+    pub devices: Vec<Device>,
+    /// What is told about it.
+    pub events: Vec<Event>,
+}
+
+/// What a new workspace begins with.
+#[derive(Clone, Debug)]
+pub struct NewWorkspace {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Its keys.
+    pub keys: Vec<Key>,
+    /// The account of its virtual locks, if it is a sandbox.
+    pub account: Option<Account>,
     /// Its virtual locks.
     pub devices: Vec<Device>,
     /// What is told about it.

@@ -21,6 +21,8 @@ pub struct Workspace {
     pub publishable_key_enabled: bool,
     /// The publishable key, shown on reads: it is not a secret.
     pub publishable_key: Option<String>,
+    /// How its webviews look, as JSON text.
+    pub customization: String,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -156,6 +156,7 @@ fn set_up() -> SetUp {
             is_suspended: false,
             publishable_key_enabled: false,
             publishable_key: None,
+            customization: "{}".to_owned(),
             created_at: now,
         },
         keys: Vec::new(),

@@ -19,6 +19,7 @@ CREATE TABLE workspaces (
     is_suspended            BIGINT NOT NULL,
     publishable_key_enabled BIGINT NOT NULL,
     publishable_key         TEXT,
+    customization           TEXT NOT NULL,
     created_at              BIGINT NOT NULL
 );
 

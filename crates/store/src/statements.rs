@@ -1,6 +1,6 @@
 //! What each [`Change`] writes, planned without touching the database. The statements are with their nouns.
 
-use thumbturn_core::change::{Change, SetUp};
+use thumbturn_core::change::{Change, NewWorkspace, SetUp};
 use thumbturn_core::events::Event;
 use thumbturn_core::ports::StoreError;
 
@@ -14,6 +14,10 @@ use crate::{accounts, attempts, credentials, devices, events, sessions, workspac
 pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError> {
     match change {
         Change::SetUp(set_up) => plan_set_up(&set_up, secrets),
+        Change::WorkspaceCreated(new) => plan_workspace(&new, secrets),
+        Change::WorkspaceChanged(workspace) => {
+            Ok(Plan { statements: vec![workspaces::change(&workspace)], stale: vec![Stale::Workspace(workspace.id)] })
+        }
         Change::AcceptAttempt { attempt, claim } => Ok(fresh(attempts::accept(&attempt, claim.as_ref()))),
         Change::FinishAttempt { attempt, outcome, ended_at, state, events } => {
             let mut statements = vec![attempts::finish(attempt, &outcome, ended_at)];
@@ -92,4 +96,14 @@ fn plan_set_up(set_up: &SetUp, secrets: &Secrets) -> Result<Plan, StoreError> {
     statements.push(accounts::insert(&set_up.account, secrets)?);
     statements.extend(set_up.devices.iter().map(devices::upsert));
     with_events(statements, Vec::new(), &set_up.events)
+}
+
+fn plan_workspace(new: &NewWorkspace, secrets: &Secrets) -> Result<Plan, StoreError> {
+    let mut statements = vec![workspaces::insert(&new.workspace)];
+    statements.extend(new.keys.iter().map(credentials::insert));
+    if let Some(account) = &new.account {
+        statements.push(accounts::insert(account, secrets)?);
+    }
+    statements.extend(new.devices.iter().map(devices::upsert));
+    with_events(statements, Vec::new(), &new.events)
 }

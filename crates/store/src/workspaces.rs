@@ -10,7 +10,7 @@ use crate::error::Corrupt;
 use crate::statement::{Columns, Query, Row, Statement, args, one_id, one_integer};
 
 const COLUMNS: &str = "SELECT id, name, company_name, is_sandbox, is_suspended, publishable_key_enabled, \
-                       publishable_key, created_at FROM workspaces";
+                       publishable_key, customization, created_at FROM workspaces";
 
 /// Makes sure that only one set-up ever happens: the second breaks the unique key of the settings.
 pub(crate) fn claim_set_up(workspace: WorkspaceId) -> Statement {
@@ -24,7 +24,7 @@ pub(crate) fn insert_operator(operator: OperatorId, created_at: Timestamp) -> St
 pub(crate) fn insert(workspace: &Workspace) -> Statement {
     Statement::any(
         "INSERT INTO workspaces (id, name, company_name, is_sandbox, is_suspended, publishable_key_enabled, \
-         publishable_key, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         publishable_key, customization, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         args![
             workspace.id,
             &workspace.name,
@@ -33,8 +33,26 @@ pub(crate) fn insert(workspace: &Workspace) -> Statement {
             workspace.is_suspended,
             workspace.publishable_key_enabled,
             workspace.publishable_key.as_ref(),
+            &workspace.customization,
             workspace.created_at,
         ],
+    )
+}
+
+/// What the API may change of a workspace.
+pub(crate) fn change(workspace: &Workspace) -> Statement {
+    Statement::one(
+        "UPDATE workspaces SET name = $2, company_name = $3, is_suspended = $4, publishable_key_enabled = $5, \
+         customization = $6 WHERE id = $1",
+        args![
+            workspace.id,
+            &workspace.name,
+            &workspace.company_name,
+            workspace.is_suspended,
+            workspace.publishable_key_enabled,
+            &workspace.customization,
+        ],
+        "workspace",
     )
 }
 
@@ -63,6 +81,7 @@ fn map(row: &dyn Row) -> Result<Workspace, Corrupt> {
         is_suspended: row.flag()?,
         publishable_key_enabled: row.flag()?,
         publishable_key: row.opt_text()?,
+        customization: row.text()?,
         created_at: row.time()?,
     })
 }

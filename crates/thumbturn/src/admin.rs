@@ -13,6 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::app::App;
 use crate::keys::{self, KeyView, KeysRequest};
 use crate::setup::{self, Installation};
+use crate::workspaces::{self, WorkspaceView, WorkspacesRequest};
 
 /// Longest request or answer, in bytes.
 const LONGEST: u64 = 4 * 1024 * 1024;
@@ -30,6 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[serde(rename_all = "snake_case")]
 enum Question {
     Keys(KeysRequest),
+    Workspaces(WorkspacesRequest),
     /// What the installation consists of.
     Installation,
 }
@@ -38,6 +40,7 @@ enum Question {
 #[serde(rename_all = "snake_case")]
 enum Answer {
     Keys(Vec<KeyView>),
+    Workspaces(Vec<WorkspaceView>),
     Installation(Installation),
     Refused(String),
 }
@@ -126,6 +129,13 @@ async fn answer(app: &App, question: Question) -> Result<Answer, String> {
     let (store, now) = (app.store(), app.now());
     match question {
         Question::Keys(request) => keys::carry_out(store, request, now).await.map(Answer::Keys).map_err(in_words),
+        Question::Workspaces(request) => {
+            let (views, account) = workspaces::carry_out(store, request, now).await.map_err(in_words)?;
+            if let Some(account) = account {
+                app.engine().open_account(account).await.map_err(in_words)?;
+            }
+            Ok(Answer::Workspaces(views))
+        }
         Question::Installation => setup::set_up(store, now).await.map(Answer::Installation).map_err(in_words),
     }
 }
@@ -141,6 +151,17 @@ fn in_words(error: impl std::error::Error) -> String {
 pub async fn keys(path: &Path, request: &KeysRequest) -> Result<Vec<KeyView>, AdminError> {
     match ask(path, Question::Keys(request.clone())).await? {
         Answer::Keys(keys) => Ok(keys),
+        _ => Err(AdminError::Refused("the server answered something else".to_owned())),
+    }
+}
+
+/// Has the server that listens at `path` carry out a request about workspaces.
+///
+/// # Errors
+/// [`AdminError::NotRunning`] if there is none.
+pub async fn workspaces(path: &Path, request: &WorkspacesRequest) -> Result<Vec<WorkspaceView>, AdminError> {
+    match ask(path, Question::Workspaces(request.clone())).await? {
+        Answer::Workspaces(workspaces) => Ok(workspaces),
         _ => Err(AdminError::Refused("the server answered something else".to_owned())),
     }
 }

@@ -56,6 +56,7 @@ struct State {
     parts: Parts,
     sandboxes: RwLock<HashMap<WorkspaceId, bool>>,
     changing_sessions: Mutex<()>,
+    changing_workspaces: Mutex<()>,
     changing_devices: [Mutex<()>; 64],
     admission: Arc<Semaphore>,
     draining: AtomicBool,
@@ -70,6 +71,7 @@ impl App {
             parts,
             sandboxes: RwLock::default(),
             changing_sessions: Mutex::default(),
+            changing_workspaces: Mutex::default(),
             changing_devices: std::array::from_fn(|_| Mutex::default()),
             admission,
             draining: AtomicBool::new(false),
@@ -152,6 +154,11 @@ impl App {
     /// Only one client session that exists is changed at a time: it is read, then written as a whole.
     pub(crate) async fn changing_sessions(&self) -> MutexGuard<'_, ()> {
         self.0.changing_sessions.lock().await
+    }
+
+    /// Only one workspace is changed at a time: it is read, then written as a whole.
+    pub(crate) async fn changing_workspaces(&self) -> MutexGuard<'_, ()> {
+        self.0.changing_workspaces.lock().await
     }
 
     /// Only one edit of a device runs at a time: it is read, then written as a whole.

@@ -14,6 +14,7 @@ use crate::config::{self, Config, ConfigError, Flags};
 use crate::keys::{self, KeyView, KeysError, KeysRequest, Kind};
 use crate::serve::{self, ServeError};
 use crate::setup::{self, Installation, SetUpError};
+use crate::workspaces::{self, WorkspaceView, WorkspacesError, WorkspacesRequest};
 
 /// A self-hosted smart-lock API that official Seam clients can use unchanged.
 #[derive(Debug, Parser)]
@@ -31,6 +32,8 @@ enum Command {
     Init(InitArgs),
     /// Make, list and revoke API keys, personal access tokens and publishable keys; also beside a running server.
     Keys(KeysArgs),
+    /// Make and list workspaces; also beside a running server.
+    Workspaces(WorkspacesArgs),
     /// Print every setting with its default.
     DefaultConfig,
 }
@@ -101,6 +104,32 @@ enum KeysCommand {
     },
 }
 
+#[derive(Debug, Args)]
+struct WorkspacesArgs {
+    #[command(subcommand)]
+    command: WorkspacesCommand,
+    #[command(flatten)]
+    place: Place,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkspacesCommand {
+    /// Make a workspace. `thumbturn keys create --workspace ID` makes a key for it.
+    Create {
+        /// Its name.
+        #[arg(long)]
+        name: String,
+        /// With five virtual locks, and simulations allowed.
+        #[arg(long)]
+        sandbox: bool,
+    },
+    /// List workspaces.
+    List,
+}
+
 /// Why a command did not succeed. The text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -119,6 +148,9 @@ pub enum CliError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// Workspaces.
+    #[error(transparent)]
+    Workspaces(#[from] WorkspacesError),
     /// The running server.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -147,6 +179,7 @@ impl Cli {
             }
             Command::Init(args) => init(&args).await,
             Command::Keys(args) => keys(args).await,
+            Command::Workspaces(args) => workspaces(args).await,
             Command::DefaultConfig => Ok(write!(io::stdout(), "{}", config::DEFAULTS)?),
         }
     }
@@ -226,12 +259,7 @@ async fn keys(args: KeysArgs) -> Result<(), CliError> {
     };
     let found = match admin::keys(&config.admin_socket(), &request).await {
         Err(AdminError::NotRunning) => {
-            // Opening makes a database where there is none: not for a mistyped folder.
-            let database = config.data_dir.join(thumbturn_store::DATABASE_FILE);
-            if !database.exists() {
-                return Err(CliError::NothingThere(config.data_dir));
-            }
-            let store = open_store(&config)?;
+            let store = open_existing(&config)?;
             let found = keys::carry_out(&store, request, now()).await?;
             store.close().await;
             found
@@ -244,6 +272,49 @@ async fn keys(args: KeysArgs) -> Result<(), CliError> {
         write!(io::stdout(), "{}", table(&found))?;
     }
     Ok(())
+}
+
+/// Opening makes a database where there is none: not for a mistyped folder.
+fn open_existing(config: &Config) -> Result<Store, CliError> {
+    if !config.data_dir.join(thumbturn_store::DATABASE_FILE).exists() {
+        return Err(CliError::NothingThere(config.data_dir.clone()));
+    }
+    Ok(open_store(config)?)
+}
+
+async fn workspaces(args: WorkspacesArgs) -> Result<(), CliError> {
+    let config = args.place.settings(None)?;
+    let request = match args.command {
+        WorkspacesCommand::Create { name, sandbox } => WorkspacesRequest::Create { name, sandbox },
+        WorkspacesCommand::List => WorkspacesRequest::List,
+    };
+    let found = match admin::workspaces(&config.admin_socket(), &request).await {
+        Err(AdminError::NotRunning) => {
+            let store = open_existing(&config)?;
+            // The account of its virtual locks is opened by the next start.
+            let (found, _) = workspaces::carry_out(&store, request, now()).await?;
+            store.close().await;
+            found
+        }
+        answer => answer?,
+    };
+    if args.json {
+        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
+    } else {
+        write!(io::stdout(), "{}", workspaces_table(&found))?;
+    }
+    Ok(())
+}
+
+fn workspaces_table(workspaces: &[WorkspaceView]) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("{:<38}{:<12}{:<11}{}\n", "WORKSPACE ID", "KIND", "STATE", "NAME");
+    for workspace in workspaces {
+        let kind = if workspace.is_sandbox { "sandbox" } else { "production" };
+        let state = if workspace.is_suspended { "suspended" } else { "live" };
+        let _ = writeln!(text, "{:<38}{kind:<12}{state:<11}{}", workspace.workspace_id.to_string(), workspace.name);
+    }
+    text
 }
 
 fn table(keys: &[KeyView]) -> String {

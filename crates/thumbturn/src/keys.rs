@@ -211,7 +211,8 @@ fn short_of(name: &str) -> &str {
     token.and_then(|rest| rest.split('_').next()).unwrap_or(name)
 }
 
-fn check_name(name: &str) -> Result<(), KeysError> {
+/// Whether a name can be shown in a table.
+pub(crate) fn check_name(name: &str) -> Result<(), KeysError> {
     if name.chars().count() <= NAME_CHARS && !name.contains(char::is_control) {
         return Ok(());
     }

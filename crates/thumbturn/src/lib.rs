@@ -15,3 +15,4 @@ pub mod limits;
 pub mod serve;
 pub mod setup;
 pub mod tokens;
+pub mod workspaces;

@@ -1,22 +1,19 @@
 //! The first start: an operator, a sandbox workspace with five virtual locks, and credentials.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thumbturn_api::Secret;
-use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::change::{Change, SetUp};
 use thumbturn_core::credentials::{Key, KeyKind};
-use thumbturn_core::devices::{Device, DeviceState};
-use thumbturn_core::events::{Event, EventKind};
-use thumbturn_core::ids::{AccountId, DeviceId, EventId, KeyId, OperatorId, WorkspaceId};
+use thumbturn_core::devices::Device;
+use thumbturn_core::ids::{KeyId, OperatorId, WorkspaceId};
 use thumbturn_core::ports::{CommitError, StoreError};
 use thumbturn_core::scope::Scope;
-use thumbturn_core::workspaces::Workspace;
-use thumbturn_drivers::sandbox::fixtures;
 use thumbturn_store::{DeviceFilter, PageRequest, Store};
 use uuid::Uuid;
 
 use crate::tokens::{Token, TokenKind};
+use crate::workspaces;
 
 /// What `thumbturn init --json` prints. The secrets are there only the first time.
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,21 +101,21 @@ impl NewInstallation {
     fn random(now: Timestamp) -> Self {
         let api_key = Token::random(TokenKind::ApiKey, true);
         let personal_access_token = Token::random(TokenKind::PersonalAccessToken, true);
-        let publishable_key = Token::random(TokenKind::PublishableKey, true);
         let operator = OperatorId::new_at(now);
-        let workspace = sandbox_workspace(now, &publishable_key);
-        let account = sandbox_account(workspace.id, now);
-        // Lists are in order of creation: a microsecond apart, the locks keep the order that they have here.
-        let times = (0..).map(|index| now.checked_add(SignedDuration::from_micros(index)).unwrap_or(now));
-        let locks = fixtures().into_iter().zip(times);
-        let devices: Vec<Device> =
-            locks.map(|(fixture, made_at)| virtual_lock(&account, fixture.about(), made_at)).collect();
-        let keys = vec![
-            key(KeyKind::ApiKey, &api_key, Some(workspace.id), None, "Default API key", now),
-            key(KeyKind::PersonalAccessToken, &personal_access_token, None, Some(operator), "Default token", now),
-            key(KeyKind::PublishableKey, &publishable_key, Some(workspace.id), None, "Default publishable key", now),
-        ];
-        let events = devices.iter().map(added).collect();
+        let new = workspaces::new("Sandbox", "Thumbturn", true, now);
+        let workspace = new.workspace.id;
+        let mut keys = new.keys;
+        keys.push(key(KeyKind::ApiKey, &api_key, Some(workspace), None, "Default API key", now));
+        keys.push(key(
+            KeyKind::PersonalAccessToken,
+            &personal_access_token,
+            None,
+            Some(operator),
+            "Default token",
+            now,
+        ));
+        let (workspace, devices, events) = (new.workspace, new.devices, new.events);
+        let account = new.account.unwrap_or_else(|| workspaces::sandbox_account(workspace.id, now));
         let change = SetUp { operator, workspace, keys, account, devices, events };
         Self { change, api_key, personal_access_token }
     }
@@ -132,63 +129,6 @@ impl NewInstallation {
             devices: self.change.devices.iter().map(described).collect(),
             already_set_up: None,
         }
-    }
-}
-
-fn sandbox_workspace(now: Timestamp, publishable_key: &Token) -> Workspace {
-    Workspace {
-        id: WorkspaceId(Uuid::new_v4()),
-        name: "Sandbox".to_owned(),
-        company_name: "Thumbturn".to_owned(),
-        is_sandbox: true,
-        is_suspended: false,
-        publishable_key_enabled: true,
-        publishable_key: Some(publishable_key.reveal()),
-        created_at: now,
-    }
-}
-
-/// The account of the five locks; its id is derived, so that a reset can bring the same one back.
-fn sandbox_account(workspace: WorkspaceId, now: Timestamp) -> Account {
-    Account {
-        id: AccountId::derived(workspace.0, "sandbox"),
-        workspace,
-        provider: Provider::Sandbox,
-        display_name: "Sandbox locks".to_owned(),
-        hub_key: "sandbox".to_owned(),
-        config: "{}".to_owned(),
-        custom_metadata: "{}".to_owned(),
-        customer_key: None,
-        manages_new_devices: true,
-        link: LinkState::Connecting,
-        first_sync_done: false,
-        created_at: now,
-    }
-}
-
-fn virtual_lock(account: &Account, about: thumbturn_core::devices::About, now: Timestamp) -> Device {
-    Device {
-        id: DeviceId::derived(account.workspace.0, about.native.as_str()),
-        workspace: account.workspace,
-        account: account.id,
-        provider: Provider::Sandbox,
-        about,
-        nickname: None,
-        custom_metadata: "{}".to_owned(),
-        is_managed: true,
-        state: DeviceState::default(),
-        created_at: now,
-    }
-}
-
-fn added(device: &Device) -> Event {
-    Event {
-        id: EventId::new_at(device.created_at),
-        workspace: device.workspace,
-        account: Some(device.account),
-        device: Some(device.id),
-        occurred_at: device.created_at,
-        kind: EventKind::DeviceAdded,
     }
 }
 

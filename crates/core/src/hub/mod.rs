@@ -204,6 +204,14 @@ impl Engine {
         .await
     }
 
+    /// Opens the session of an account that was stored otherwise: with its workspace.
+    ///
+    /// # Errors
+    /// [`StoreError`] if its devices cannot be read; the next start opens it then.
+    pub async fn open_account(&self, account: Account) -> Result<(), StoreError> {
+        self.accounts.open(account).await
+    }
+
     /// Waits until the session of `account` has synced or failed for the first time, but not longer than `limit`.
     pub async fn account_settled(&self, account: AccountId, limit: Duration) {
         self.await_settled(Some(account), limit).await;

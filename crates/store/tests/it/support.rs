@@ -142,6 +142,7 @@ pub(crate) fn workspace() -> Workspace {
         is_suspended: false,
         publishable_key_enabled: true,
         publishable_key: Some("seam_pk_shown".to_owned()),
+        customization: "{}".to_owned(),
         created_at: at(0),
     }
 }

@@ -37,7 +37,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
-use thumbturn_api::{ErrorType, is_official_path, read_input};
+use thumbturn_api::workspaces::UpdateWorkspace;
+use thumbturn_api::{Endpoint as _, ErrorType, is_official_path, read_input};
 
 use self::call::{Call, Caller};
 use self::errors::{Failure, Outcome};
@@ -97,6 +98,8 @@ pub fn routes() -> Routes {
         .on(sandbox::act)
         .on(workspaces::get)
         .on(workspaces::list)
+        .on(workspaces::create)
+        .on(workspaces::update)
 }
 
 async fn handle(State(app): State<App>, request: Request) -> Response {
@@ -180,7 +183,9 @@ fn check_method(methods: &[Method], method: &Method) -> Outcome<()> {
 
 /// A suspended workspace can be read, not changed.
 async fn check_suspension(app: &App, route: &Route, caller: &Caller) -> Outcome<()> {
-    let Some(workspace) = caller.workspace().filter(|_| route.changes) else { return Ok(()) };
+    // The way out of a suspension stays open.
+    let is_bound = route.changes && route.path != UpdateWorkspace::PATH;
+    let Some(workspace) = caller.workspace().filter(|_| is_bound) else { return Ok(()) };
     match app.store().workspace(workspace).await? {
         Some(found) if found.is_suspended => {
             Err(Failure::new(ErrorType::WorkspaceSuspended, "This workspace is suspended: it can only be read"))

@@ -17,6 +17,8 @@ type Handler = Box<dyn Fn(App, Call) -> Answering + Send + Sync>;
 
 /// One endpoint and who serves it.
 pub struct Route {
+    /// Where it is served.
+    pub path: &'static str,
     /// Methods that are served.
     pub methods: &'static [Method],
     /// Credentials that are accepted.
@@ -58,8 +60,14 @@ impl Routes {
                 }
             })
         });
-        let route =
-            Route { methods: E::METHODS, auth: E::AUTH, params: E::params(), changes: E::CHANGES, handler: run };
+        let route = Route {
+            path: E::PATH,
+            methods: E::METHODS,
+            auth: E::AUTH,
+            params: E::params(),
+            changes: E::CHANGES,
+            handler: run,
+        };
         self.by_path.insert(E::PATH, route);
         self
     }

@@ -200,6 +200,11 @@ fn device_warnings(device: &devices::Device) -> Vec<DeviceWarning> {
     jam.into_iter().collect()
 }
 
+/// Stored looks; what cannot be read was not written by us and is left out.
+pub(crate) fn customization(text: &str) -> api::workspaces::ConnectWebviewCustomization {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
 /// A workspace.
 pub(crate) fn workspace(workspace: &Workspace) -> api::workspaces::Workspace {
     api::workspaces::Workspace {
@@ -212,7 +217,7 @@ pub(crate) fn workspace(workspace: &Workspace) -> api::workspaces::Workspace {
         is_publishable_key_auth_enabled: workspace.publishable_key_enabled,
         publishable_key: workspace.publishable_key.clone(),
         organization_id: None,
-        connect_webview_customization: api::workspaces::ConnectWebviewCustomization::default(),
+        connect_webview_customization: customization(&workspace.customization),
     }
 }
 

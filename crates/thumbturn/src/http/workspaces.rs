@@ -1,12 +1,22 @@
-//! Workspaces: reads.
+//! Workspaces: reads, new ones, changes.
+
+use std::time::Duration;
 
 use thumbturn_api::ErrorType;
-use thumbturn_api::workspaces::{GetWorkspace, ListWorkspaces, Workspace};
+use thumbturn_api::workspaces::{
+    ConnectWebviewCustomization, CreateWorkspace, CustomizationChanges, GetWorkspace, ListWorkspaces, UpdateWorkspace,
+    Workspace,
+};
+use thumbturn_core::change::Change;
 
 use super::call::{Call, Caller};
 use super::errors::{Failure, Outcome};
 use super::to_wire;
 use crate::app::App;
+use crate::workspaces;
+
+/// How long the answer waits for the virtual locks of a new sandbox.
+const VIRTUAL_LOCKS: Duration = Duration::from_secs(2);
 
 /// `/workspaces/get`
 pub(crate) async fn get(app: App, call: Call, _params: GetWorkspace) -> Outcome<Workspace> {
@@ -24,4 +34,51 @@ pub(crate) async fn list(app: App, call: Call, params: ListWorkspaces) -> Outcom
         return Ok(opened.map(to_wire::workspace).collect());
     }
     Ok(vec![get(app, call, GetWorkspace {}).await?])
+}
+
+/// `/workspaces/create`. A token that is bound to one workspace opens no other, so it makes none.
+pub(crate) async fn create(app: App, call: Call, params: CreateWorkspace) -> Outcome<Workspace> {
+    if !matches!(call.caller, Caller::Operator { only: None, .. }) {
+        return Err(Failure::new(ErrorType::Unauthorized, "This token is bound to one workspace"));
+    }
+    let looks = looks(ConnectWebviewCustomization::default(), Some(params.customization()))?;
+    let company = params.connect_partner_name.value().or(params.company_name).unwrap_or_else(|| params.name.clone());
+    let mut new = workspaces::new(&params.name, &company, params.is_sandbox, app.now());
+    new.workspace.customization = looks;
+    let (workspace, account) = (new.workspace.clone(), new.account.clone());
+    app.store().commit(Change::WorkspaceCreated(Box::new(new))).await?;
+    if let Some(account) = account {
+        let id = account.id;
+        app.engine().open_account(account).await?;
+        app.engine().account_settled(id, VIRTUAL_LOCKS).await;
+    }
+    Ok(to_wire::workspace(&workspace))
+}
+
+/// `/workspaces/update`
+pub(crate) async fn update(app: App, call: Call, params: UpdateWorkspace) -> Outcome<()> {
+    let missing = || Failure::new(ErrorType::WorkspaceNotFound, "Workspace not found");
+    let _alone = app.changing_workspaces().await;
+    let mut workspace = app.store().workspace(call.caller.scope()?.workspace()).await?.ok_or_else(missing)?;
+    if let Some(name) = params.name {
+        workspace.name = name.into_string();
+    }
+    if let Some(company) = params.connect_partner_name {
+        workspace.company_name = company.into_string();
+    }
+    workspace.publishable_key_enabled =
+        params.is_publishable_key_auth_enabled.unwrap_or(workspace.publishable_key_enabled);
+    workspace.is_suspended = params.is_suspended.unwrap_or(workspace.is_suspended);
+    workspace.customization =
+        looks(to_wire::customization(&workspace.customization), params.connect_webview_customization)?;
+    app.store().commit(Change::WorkspaceChanged(Box::new(workspace))).await?;
+    Ok(())
+}
+
+fn looks(before: ConnectWebviewCustomization, changes: Option<CustomizationChanges>) -> Outcome<String> {
+    let looks = match changes {
+        Some(changes) => changes.applied_to(before),
+        None => before,
+    };
+    serde_json::to_string(&looks).map_err(|_| Failure::new(ErrorType::InternalServerError, "Cannot write the looks"))
 }

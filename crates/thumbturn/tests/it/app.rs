@@ -16,6 +16,7 @@ use thumbturn::app::App;
 use thumbturn::config::{Config, Flags};
 use thumbturn::setup::key;
 use thumbturn::tokens::{Token, TokenKind};
+use thumbturn_api::{Credential, EndpointInfo};
 use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::change::{Change, SetUp};
 use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
@@ -137,6 +138,17 @@ impl TestApp {
     /// POSTs as the own tenant's API key.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(Ask::post(path).bearer(&self.own.api_key).json(body)).await
+    }
+
+    /// A token that opens the endpoint: the own tenant's API key, where that is enough.
+    pub(crate) fn opens(&self, endpoint: &EndpointInfo) -> &str {
+        let by_key = endpoint.auth.iter().any(|kind| matches!(kind, Credential::ApiKey | Credential::Public));
+        if by_key { &self.own.api_key } else { &self.pat }
+    }
+
+    /// POSTs to the endpoint as somebody who may.
+    pub(crate) async fn post_to(&self, endpoint: &EndpointInfo, body: Value) -> Reply {
+        self.send(Ask::post(endpoint.path).bearer(self.opens(endpoint)).json(body)).await
     }
 
     /// GETs as the own tenant's API key.
@@ -263,6 +275,7 @@ async fn tenant(store: &Store, kind: Kind) -> Tenant {
         is_suspended: kind.suspended,
         publishable_key_enabled: kind.publishable,
         publishable_key: Some(publishable.reveal()),
+        customization: "{}".to_owned(),
         created_at: now,
     };
     let account = account(workspace.id, now);

@@ -113,7 +113,7 @@ async fn a_wrong_value_of_any_parameter_is_refused_and_changes_nothing() {
                     Some(given) => given.clone(),
                     None => json!(app.own.devices[0]),
                 };
-                let answer = app.post(endpoint.path, body.clone()).await;
+                let answer = app.post_to(&endpoint, body.clone()).await;
                 let text = body.to_string();
                 assert_eq!(answer.refusal(), (400, "invalid_input"), "{} {text:.200}", endpoint.path);
                 asked += 1;
@@ -130,7 +130,7 @@ async fn a_missing_parameter_is_named_and_a_null_counts_as_missing() {
     for endpoint in endpoints() {
         for field in endpoint.params.iter().filter(|field| field.required) {
             for body in [json!({}), json!({field.name: null})] {
-                let answer = app.post(endpoint.path, body).await;
+                let answer = app.post_to(&endpoint, body).await;
                 answer.assert_refused(400, "invalid_input");
                 let problems = &answer.body["error"]["validation_errors"][field.name]["_errors"];
                 assert!(

@@ -801,3 +801,60 @@ async fn changes_sent_at_the_same_time_all_last() {
     assert_eq!(device["display_name"], "Suite");
     assert_eq!(device["custom_metadata"].as_object().unwrap().len(), 40);
 }
+
+#[tokio::test]
+async fn a_new_sandbox_has_five_locks_that_open_and_a_new_workspace_none() {
+    let app = TestApp::start().await;
+    let create = async |body: Value| {
+        app.send(Ask::post("/workspaces/create").bearer(&app.pat).json(body)).await.field("workspace")
+    };
+    let made = create(json!({"name": "Lab", "is_sandbox": true, "webview_logo_shape": "square"})).await;
+    let expected = json!({
+        "workspace_id": "[id]",
+        "name": "Lab",
+        "company_name": "Lab",
+        "connect_partner_name": "Lab",
+        "is_sandbox": true,
+        "is_suspended": false,
+        "is_publishable_key_auth_enabled": true,
+        "publishable_key": "[seam_pk1]",
+        "organization_id": null,
+        "connect_webview_customization": {"logo_shape": "square"},
+    });
+    assert_eq!(crate::ask::redacted(&made), expected);
+    let workspace = made["workspace_id"].as_str().unwrap().to_owned();
+    let inside = |path: &str| Ask::post(path).bearer(&app.pat).header("seam-workspace", &workspace);
+    let devices = app.send(inside("/devices/list").json(json!({}))).await.field("devices");
+    assert_eq!(devices.as_array().unwrap().len(), 5);
+    let door = json!({"device_id": devices[0]["device_id"]});
+    let attempt = app.send(inside("/locks/unlock_door").json(door)).await.field("action_attempt");
+    assert_eq!(attempt["result"], json!({"was_confirmed_by_device": true}));
+
+    let production = create(json!({"name": "Hotel", "connect_partner_name": "Hotels Inc"})).await;
+    assert_eq!((&production["is_sandbox"], &production["company_name"]), (&json!(false), &json!("Hotels Inc")));
+    assert!(!production["publishable_key"].as_str().unwrap().contains("test"));
+    let all = app.send(Ask::get("/workspaces/list").bearer(&app.pat)).await.field("workspaces");
+    assert_eq!(all.as_array().unwrap().len(), 4);
+    for body in [json!({}), json!({"name": ""}), json!({"name": "x", "is_sandbox": "yes"})] {
+        let ask = Ask::post("/workspaces/create").bearer(&app.pat).json(body);
+        app.send(ask).await.assert_refused(400, "invalid_input");
+    }
+}
+
+#[tokio::test]
+async fn workspaces_update_changes_what_is_sent() {
+    let app = TestApp::start().await;
+    let looks = json!({"primary_button_color": "#112233", "success_message": "Done"});
+    let body = json!({"name": "New", "connect_partner_name": "Co", "connect_webview_customization": looks});
+    app.post("/workspaces/update", body).await.assert_body(200, &json!({"ok": true}));
+    let shown = app.get("/workspaces/get").await.field("workspace");
+    assert_eq!((&shown["name"], &shown["company_name"]), (&json!("New"), &json!("Co")));
+    assert_eq!(shown["connect_webview_customization"], looks);
+    app.ok("/workspaces/update", json!({"connect_webview_customization": {"success_message": null}})).await;
+    let shown = app.get("/workspaces/get").await.field("workspace");
+    assert_eq!(shown["connect_webview_customization"], json!({"primary_button_color": "#112233"}));
+    app.ok("/workspaces/update", json!({"is_publishable_key_auth_enabled": false})).await;
+    let ask = Ask::post("/client_sessions/create").header("seam-publishable-key", &app.own.publishable_key);
+    app.send(ask.json(json!({"user_identifier_key": "u"}))).await.assert_refused(401, "unauthorized");
+    app.post("/workspaces/update", json!({"name": ""})).await.assert_refused(400, "invalid_input");
+}

@@ -476,3 +476,33 @@ async fn a_workspace_shows_the_publishable_key_that_works() {
     assert!(!format!("{revoked:?}").contains(second));
     assert_eq!(shown().await, None);
 }
+
+#[tokio::test]
+async fn workspaces_are_made_beside_a_running_server_and_on_a_stopped_one() {
+    let place = place();
+    let folder = place.data.display().to_string();
+    assert_eq!(run(&["workspaces", "list", "--data-dir", &folder], &[]).code, 1, "nothing is set up");
+    let server = Server::start(&place.data, &[]);
+    let create = |name: &str, more: &[&str]| {
+        let mut args = vec!["workspaces", "create", "--name", name, "--json", "--data-dir", &folder];
+        args.extend(more);
+        let made: Value = serde_json::from_str(&run(&args, &[]).out).unwrap();
+        made[0]["workspace_id"].as_str().unwrap().to_owned()
+    };
+    let lab = create("Lab", &["--sandbox"]);
+    let made = run(&["keys", "create", "--workspace", &lab, "--json", "--data-dir", &folder], &[]);
+    let made: Value = serde_json::from_str(&made.out).unwrap();
+    let key = made[0]["token"].as_str().unwrap().to_owned();
+    let devices = server.devices(&key).await;
+    assert_eq!(devices.len(), 5);
+    let attempt = server.post(&key, "/locks/unlock_door", json!({"device_id": devices[0], "sync": true})).await;
+    assert_eq!(attempt.field("action_attempt")["result"], json!({"was_confirmed_by_device": true}));
+    drop(server);
+    create("Hotel", &[]);
+    let listed = run(&["workspaces", "list", "--data-dir", &folder], &[]);
+    assert!(
+        listed.out.contains("Hotel") && listed.out.contains("production") && listed.out.contains(&lab),
+        "{listed:?}"
+    );
+    assert_eq!(run(&["workspaces", "create", "--name", " ", "--data-dir", &folder], &[]).code, 1);
+}

@@ -223,7 +223,7 @@ async fn credentials_come_before_the_method_and_the_method_before_the_input() {
             let ask = Ask::new(wrong.clone(), endpoint.path).raw("nonsense");
             app.send(ask).await.assert_refused(401, "unauthorized");
         }
-        let ask = Ask::new(wrong, endpoint.path).bearer(&app.own.api_key).raw("nonsense");
+        let ask = Ask::new(wrong, endpoint.path).bearer(app.opens(&endpoint)).raw("nonsense");
         let answer = app.send(ask).await;
         answer.assert_refused(405, "method_not_allowed");
         let served: Vec<&str> = endpoint.methods.iter().map(Method::as_str).collect();
