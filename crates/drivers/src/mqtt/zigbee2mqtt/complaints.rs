@@ -3,8 +3,7 @@
 use thumbturn_core::ports::{Answer, Refused, Signal};
 use thumbturn_core::time::Moment;
 
-use super::device::BoltState;
-use super::devices::BoltSpec;
+use super::device::Device;
 use super::logging::{self, Complaint, Why};
 use super::{Hub, Incoming};
 use crate::mqtt::outbox::Outbox;
@@ -14,13 +13,13 @@ impl Hub {
         let Some(text) = logging::error_text(incoming.payload) else { return };
         match logging::read(&text) {
             Some(Complaint::Failed { is_read, key, entity, why }) => {
-                let Some(bolt) = self.open_bolt(entity, key, is_read) else { return };
+                let ieee = self.names.get(entity).map_or(entity, String::as_str).to_owned();
+                let Some(device) = self.devices.get_mut(&ieee) else { return };
+                let Some(place) = device.open_bolt(key, is_read) else { return };
                 if is_read {
-                    if let Some(read) = bolt.pending.read_failed() {
-                        out.tell(Signal::ReadFailed(bolt.native.clone(), read));
-                    }
+                    device.read_failed(place, out);
                 } else {
-                    bolt.command_failed(why, incoming.at, out);
+                    device.command_failed(place, why, incoming.at, out);
                 }
             }
             Some(Complaint::Unknown { entity }) => self.unknown_entity(entity, incoming.at, out),
@@ -28,46 +27,47 @@ impl Hub {
         }
     }
 
-    /// The bolt that a line about `key` of `entity` means: the one that has such a request open.
-    fn open_bolt(&mut self, entity: &str, key: &str, is_read: bool) -> Option<&mut BoltState> {
-        let ieee = self.names.get(entity).map_or(entity, String::as_str).to_owned();
-        let device = self.devices.get_mut(&ieee)?;
-        let specs: &[BoltSpec] = &device.listed.bolts;
-        let named = specs.iter().position(|spec| spec.state == key);
-        let at = named.or_else(|| {
-            (key == "state").then(|| device.bolts.iter().position(|bolt| bolt.pending.has_open(is_read))).flatten()
-        })?;
-        device.bolts.get_mut(at)
-    }
-
     /// The hub does not know a name that we used, so nothing that we asked of that device was done.
     fn unknown_entity(&mut self, entity: &str, at: Moment, out: &mut Outbox) {
         let Some(device) = self.devices.get_mut(entity) else { return };
-        for bolt in &mut device.bolts {
-            bolt.command_unknown(at, out);
-            for read in bolt.pending.clear() {
-                out.tell(Signal::ReadFailed(bolt.native.clone(), read));
+        for place in 0..device.bolts.len() {
+            while device.pending.has_open(place, false) {
+                device.refuse(place, refused("Zigbee2MQTT does not know this lock."), at, out);
             }
         }
+        device.give_up_reads(out);
     }
 }
 
-impl BoltState {
-    fn command_failed(&mut self, why: Why, at: Moment, out: &mut Outbox) {
+impl Device {
+    /// The bolt that a line about `key` means: the one that has such a request open.
+    fn open_bolt(&self, key: &str, is_read: bool) -> Option<usize> {
+        let named = self.listed.bolts.iter().position(|spec| spec.state == key);
+        let open = || (0..self.bolts.len()).find(|place| self.pending.has_open(*place, is_read));
+        named.or_else(|| if key == "state" { open() } else { None })
+    }
+
+    fn read_failed(&mut self, place: usize, out: &mut Outbox) {
+        let Some(bolt) = self.bolts.get(place) else { return };
+        if let Some(read) = self.pending.read_failed(place) {
+            out.tell(Signal::ReadFailed(bolt.native.clone(), read));
+        }
+    }
+
+    fn command_failed(&mut self, place: usize, why: Why, at: Moment, out: &mut Outbox) {
         let answer = match why {
             Why::NotAllowed => refused("Zigbee2MQTT does not accept this command for the lock."),
             Why::NoConverter => refused("Zigbee2MQTT has no way to send this command to the lock."),
             Why::Radio => Answer::NotAcknowledged,
         };
-        if let Some(attempt) = self.pending.command_failed() {
-            out.tell(Signal::Answered(self.native.clone(), attempt, answer, at));
-        }
+        self.refuse(place, answer, at, out);
     }
 
-    fn command_unknown(&mut self, at: Moment, out: &mut Outbox) {
-        while let Some(attempt) = self.pending.command_failed() {
-            let answer = refused("Zigbee2MQTT does not know this lock.");
-            out.tell(Signal::Answered(self.native.clone(), attempt, answer, at));
+    /// Answers the oldest command that is open for a bolt.
+    fn refuse(&mut self, place: usize, answer: Answer, at: Moment, out: &mut Outbox) {
+        let Some(bolt) = self.bolts.get(place) else { return };
+        if let Some(attempt) = self.pending.command_failed(place) {
+            out.tell(Signal::Answered(bolt.native.clone(), attempt, answer, at));
         }
     }
 }

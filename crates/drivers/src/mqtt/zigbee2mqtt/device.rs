@@ -12,6 +12,9 @@
 //! | the same position, a read open, nothing but `last_seen` and `linkquality` is new | the answer to that read |
 //! | the same position otherwise; anything retained; the hub's start | remembered: confirms nothing |
 //!
+//! On a device with several bolts one message settles at most one request, the oldest of the device; what one bolt does
+//! is news that settles none of the other's.
+//!
 //! What remains: something else that makes the lock talk (a periodic report that changes no field, an update query)
 //! between a read and its answer is taken for the answer. It repeats the position that the hub has on record, so it
 //! misleads only if that record is wrong as well.
@@ -52,9 +55,12 @@ pub(super) struct Heard {
 #[derive(Debug)]
 pub(super) struct BoltState {
     pub(super) native: NativeId,
+    /// Its place in the device.
+    place: usize,
     /// What the hub's last message said of it.
     cached: Option<Said>,
-    pub(super) pending: Pending,
+    /// Everything else that the hub's last message said.
+    rest: Option<u64>,
 }
 
 /// A device of the list that has bolts.
@@ -62,6 +68,8 @@ pub(super) struct BoltState {
 pub(super) struct Device {
     pub(super) listed: Listed,
     pub(super) bolts: Vec<BoltState>,
+    /// What was asked of it.
+    pub(super) pending: Pending,
     /// What the hub says of its availability, where it does.
     pub(super) available: Option<bool>,
     /// Whether the broker has confirmed the subscription to its topics. Before that its word would be missed, so it is not
@@ -72,7 +80,6 @@ pub(super) struct Device {
     /// The hub has started and has not yet published what it cached of this device.
     pub(super) cache_due: bool,
     last_seen: Option<(LastSeen, Moment)>,
-    rest: Option<u64>,
     battery: Option<f64>,
     door: Option<bool>,
 }
@@ -88,16 +95,17 @@ enum Freshness {
 
 impl Device {
     pub(super) fn new(listed: Listed) -> Self {
-        let bolts = listed.bolts.iter().map(|bolt| BoltState::new(native(&listed.ieee, bolt))).collect();
+        let natives = listed.bolts.iter().map(|bolt| native(&listed.ieee, bolt));
+        let bolts = natives.enumerate().map(|(place, native)| BoltState::new(native, place)).collect();
         Self {
             listed,
             bolts,
+            pending: Pending::default(),
             available: None,
             listening: false,
             reach: None,
             cache_due: false,
             last_seen: None,
-            rest: None,
             battery: None,
             door: None,
         }
@@ -107,12 +115,14 @@ impl Device {
     pub(super) fn hear(&mut self, message: &Map<String, Value>, heard: Heard, out: &mut Outbox) -> Vec<String> {
         let mut ask_again = Vec::new();
         let freshness = self.freshness(message, heard);
-        let rest = message::rest(message, &self.listed.bolts);
+        let seen = message::last_seen(message);
         let context = Context {
             heard,
             freshness,
-            seen: message::last_seen(message),
-            other_news: self.rest.is_some_and(|known| known != rest),
+            seen,
+            next: self.pending.next(seen.is_some()),
+            is_shared: self.bolts.len() > 1,
+            has_action: message.get("action").is_some_and(|action| !action.is_null()),
             is_replay: heard.hub_starting
                 && (freshness == Freshness::Stale || (freshness == Freshness::Untold && self.cache_due)),
         };
@@ -122,7 +132,9 @@ impl Device {
             ask_again = self.hear_live(message, &context, out);
             self.cache_due = false;
         }
-        self.rest = Some(rest);
+        for (bolt, spec) in self.bolts.iter_mut().zip(&self.listed.bolts) {
+            bolt.rest = Some(message::rest(message, spec));
+        }
         if let Some(seen) = context.seen {
             self.last_seen = Some((seen, heard.at));
         }
@@ -133,23 +145,24 @@ impl Device {
     fn hear_live(&mut self, message: &Map<String, Value>, context: &Context, out: &mut Outbox) -> Vec<String> {
         let mut ask_again = Vec::new();
         // An action does not name its bolt, so on a device with several it says nothing.
-        let told = if self.bolts.len() == 1 { actions::read(message) } else { None };
-        let has_action = message.get("action").is_some_and(|action| !action.is_null());
+        let told = if context.is_shared { None } else { actions::read(message) };
+        let pending = &mut self.pending;
         for (bolt, spec) in self.bolts.iter_mut().zip(&self.listed.bolts) {
             let said = message::position(message, spec);
             match told {
                 Some(Told::Operated(to, cause)) if said != Some(Said::Jammed) => {
-                    bolt.operated(Said::At(to), cause, said, context, out);
+                    bolt.operated((Said::At(to), cause), said, context, pending, out);
                     continue;
                 }
                 Some(Told::Denied(reason)) => {
                     out.tell(Signal::Denied(bolt.native.clone(), reason, context.heard.at));
                 }
-                Some(Told::RadioRefused) => bolt.refused(context, out),
+                Some(Told::RadioRefused) => bolt.refused(context, pending, out),
                 _ => {}
             }
+            let rest = message::rest(message, spec);
             if let Some(said) = said
-                && bolt.hear(said, context, has_action, out)
+                && bolt.hear((said, rest), context, pending, out)
             {
                 ask_again.push(spec.state.clone());
             }
@@ -197,22 +210,40 @@ impl Device {
 
     /// The device cannot be reached: what was asked is void, and the next word is a first word.
     pub(super) fn lost_sight(&mut self, out: &mut Outbox) {
-        for bolt in &mut self.bolts {
-            bolt.cached = None;
-            for read in bolt.pending.clear() {
+        self.bolts.iter_mut().for_each(|bolt| bolt.cached = None);
+        self.give_up_reads(out);
+    }
+
+    /// Nothing that was asked will be answered.
+    pub(super) fn give_up_reads(&mut self, out: &mut Outbox) {
+        for (place, read) in self.pending.clear() {
+            if let Some(bolt) = self.bolts.get(place) {
                 out.tell(Signal::ReadFailed(bolt.native.clone(), read));
             }
         }
     }
 
+    /// Notes a command to a bolt that was handed to the hub.
+    pub(super) fn commanded(&mut self, lock: &NativeId, attempt: AttemptId, at: Moment) {
+        if let Some(bolt) = self.bolts.iter().find(|bolt| bolt.native == *lock) {
+            self.pending.commanded(bolt.place, attempt, at);
+        }
+    }
+
+    /// Notes a read of a bolt that was handed to the hub.
+    pub(super) fn asked(&mut self, lock: &NativeId, read: ReadId, at: Moment) {
+        if let Some(bolt) = self.bolts.iter().find(|bolt| bolt.native == *lock) {
+            self.pending.asked(bolt.place, read, at);
+        }
+    }
+
     /// What time alone brings about.
     pub(super) fn tick(&mut self, now: Moment, out: &mut Outbox) {
-        for bolt in &mut self.bolts {
-            for due in bolt.pending.tick(now) {
-                match due {
-                    Due::Failed(read) => out.tell(Signal::ReadFailed(bolt.native.clone(), read)),
-                    Due::Settled(read, said, heard) => out.said(&bolt.native, said, How::Read(read), heard),
-                }
+        for (place, due) in self.pending.tick(now) {
+            let Some(bolt) = self.bolts.get(place) else { continue };
+            match due {
+                Due::Failed(read) => out.tell(Signal::ReadFailed(bolt.native.clone(), read)),
+                Due::Settled(read, said, heard) => out.said(&bolt.native, said, How::Read(read), heard),
             }
         }
     }
@@ -231,7 +262,11 @@ struct Context {
     heard: Heard,
     freshness: Freshness,
     seen: Option<LastSeen>,
-    other_news: bool,
+    /// What the device owed when the message came: a message settles one request at most.
+    next: Next,
+    /// The device has further bolts, so that the hub's having heard it says nothing of this one.
+    is_shared: bool,
+    has_action: bool,
     is_replay: bool,
 }
 
@@ -254,23 +289,23 @@ impl LastSeen {
 }
 
 impl BoltState {
-    fn new(native: NativeId) -> Self {
-        Self { native, cached: None, pending: Pending::default() }
+    const fn new(native: NativeId, place: usize) -> Self {
+        Self { native, place, cached: None, rest: None }
     }
 
     /// The lock says what moved its bolt. The message may still carry the state from before; the hub will repeat that
     /// one until the lock reports its state as well, so it is noted as what the hub has cached.
     fn operated(
         &mut self,
-        to: Said,
-        cause: Option<(Method, Option<u32>)>,
+        (to, cause): (Said, Option<(Method, Option<u32>)>),
         cached: Option<Said>,
         context: &Context,
+        pending: &mut Pending,
         out: &mut Outbox,
     ) {
         let how = cause.map_or(How::Untagged, |(method, slot)| How::Tagged(method, slot));
         if matches!(cause, Some((Method::Remote, _))) {
-            self.pending.commands_are_through();
+            pending.commands_are_through(self.place);
         }
         out.report(&self.native, context.report(to, how));
         if cached.is_some() {
@@ -279,8 +314,8 @@ impl BoltState {
     }
 
     /// A code that came over the radio was wrong: our command is the only one that can have brought it.
-    fn refused(&mut self, context: &Context, out: &mut Outbox) {
-        if let Some(attempt) = self.pending.command_failed() {
+    fn refused(&self, context: &Context, pending: &mut Pending, out: &mut Outbox) {
+        if let Some(attempt) = pending.command_failed(self.place) {
             let why = "The lock wants a code with commands that come over the radio.";
             self.answer(attempt, Answer::Refused(Refused::Other(why.to_owned())), context.heard.at, out);
         }
@@ -290,66 +325,60 @@ impl BoltState {
         out.tell(Signal::Answered(self.native.clone(), attempt, answer, at));
     }
 
-    /// Takes in a position; `true` if an open read must be asked again.
-    fn hear(&mut self, said: Said, context: &Context, has_action: bool, out: &mut Outbox) -> bool {
+    /// Takes in a position and the fingerprint of what came with it; `true` if an open read must be asked again.
+    fn hear(&mut self, (said, rest): (Said, u64), context: &Context, pending: &mut Pending, out: &mut Outbox) -> bool {
         let before = self.cached.replace(said);
         if before.is_some_and(|before| before != said) && !context.is_replay {
-            self.pending.changed(said, context.heard.at);
+            pending.changed(self.place, said, context.heard.at);
             out.report(&self.native, context.report(said, How::Untagged));
             return false;
         }
-        let is_clean = !has_action && !context.other_news && !context.is_replay;
-        match self.pending.next(context.seen.is_some()) {
-            Next::Acknowledgement if is_clean && context.freshness == Freshness::Fresh => {
-                self.acknowledged(said, context, out);
+        let other_news = self.rest.is_some_and(|known| known != rest);
+        let is_clean = !context.has_action && !other_news && !context.is_replay;
+        match context.next {
+            Next::Acknowledgement(place)
+                if place == self.place && is_clean && context.freshness == Freshness::Fresh =>
+            {
+                self.acknowledged(said, context, pending, out);
                 false
             }
-            Next::Answer if is_clean && context.freshness != Freshness::Stale => {
-                self.answered(said, context, out);
+            Next::Answer(place) if place == self.place && is_clean && context.freshness != Freshness::Stale => {
+                self.answered(said, context, pending, out);
                 false
             }
             next => {
-                self.remember(said, before, next, context, out);
+                let is_first_word = before.is_none() && !pending.owes(self.place);
+                self.remember(said, is_first_word, context, out);
                 let doubtful = context.is_replay || context.freshness == Freshness::Stale;
-                next == Next::Answer && doubtful && !has_action && self.pending.ask_again()
+                next == Next::Answer(self.place) && doubtful && !context.has_action && pending.ask_again()
             }
         }
     }
 
     /// The hub heard the lock and had nothing new to say: that was the acknowledgement. (A lock that refuses looks the
     /// same, so this says that the lock was reached, never that it moved.)
-    fn acknowledged(&mut self, said: Said, context: &Context, out: &mut Outbox) {
-        if let Some(attempt) = self.pending.acknowledged() {
+    fn acknowledged(&self, said: Said, context: &Context, pending: &mut Pending, out: &mut Outbox) {
+        if let Some(attempt) = pending.acknowledged() {
             self.answer(attempt, Answer::Accepted, context.heard.at, out);
         }
         out.report(&self.native, context.report(said, How::Remembered));
     }
 
-    fn answered(&mut self, said: Said, context: &Context, out: &mut Outbox) {
-        if let Some(read) = self.pending.answered() {
+    fn answered(&self, said: Said, context: &Context, pending: &mut Pending, out: &mut Outbox) {
+        if let Some(read) = pending.answered() {
             out.report(&self.native, context.report(said, How::Read(read)));
         }
     }
 
-    /// A first word that the hub heard just now is the lock's, if no command may have caused it; everything else is what
-    /// the hub had cached.
-    fn remember(&self, said: Said, before: Option<Said>, next: Next, context: &Context, out: &mut Outbox) {
-        let is_first_word = before.is_none() && next == Next::Nothing && !context.is_replay;
+    /// A first word that the hub heard just now is the lock's, if no command may have caused it and no other bolt;
+    /// everything else is what the hub had cached.
+    fn remember(&self, said: Said, is_first_word: bool, context: &Context, out: &mut Outbox) {
+        let is_first_word = is_first_word && !context.is_shared && !context.is_replay;
         let how = match context.freshness {
             Freshness::Fresh if is_first_word => How::Untagged,
             Freshness::Untold if is_first_word && !context.heard.hub_starting => How::Untagged,
             _ => How::Remembered,
         };
         out.report(&self.native, context.report(said, how));
-    }
-
-    /// Notes a command that was handed to the hub.
-    pub(super) fn commanded(&mut self, attempt: AttemptId, at: Moment) {
-        self.pending.commanded(attempt, at);
-    }
-
-    /// Notes a read that was handed to the hub.
-    pub(super) fn asked(&mut self, read: ReadId, at: Moment) {
-        self.pending.asked(read, at);
     }
 }

@@ -33,7 +33,7 @@ use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
 use thumbturn_core::ports::{NotWritten, ReadId, Signal};
 use thumbturn_core::time::Moment;
 
-use self::device::{BoltState, Device, Heard};
+use self::device::{Device, Heard};
 use self::devices::BoltSpec;
 use super::outbox::Outbox;
 
@@ -225,11 +225,11 @@ impl Hub {
 
     /// Topic and payload of a command. Never `TOGGLE`: the hub may repeat a command by itself.
     pub(super) fn command(&self, lock: &NativeId, wanted: Bolt) -> Result<(String, String), NotWritten> {
-        let (device, bolt, spec) = self.find(lock)?;
+        let (device, place, spec) = self.find(lock)?;
         if device.available == Some(false) || device.listed.is_disabled {
             return Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
         }
-        if !bolt.pending.has_room() {
+        if !device.pending.has_room(place) {
             return Err(NotWritten::Rejected("Too many requests to this lock are still open.".to_owned()));
         }
         let value = match wanted {
@@ -241,11 +241,11 @@ impl Hub {
 
     /// Topic and payload of a read. A lock that is said to be unavailable may be asked: its answer brings it back.
     pub(super) fn read(&self, lock: &NativeId) -> Result<(String, String), NotWritten> {
-        let (device, bolt, spec) = self.find(lock)?;
+        let (device, place, spec) = self.find(lock)?;
         if !spec.readable {
             return Err(NotWritten::Rejected("The hub offers no read of this lock.".to_owned()));
         }
-        if !bolt.pending.has_room() {
+        if !device.pending.has_room(place) {
             return Err(NotWritten::Rejected("Too many requests to this lock are still open.".to_owned()));
         }
         Ok(self.read_request(&device.listed.ieee, &spec.state))
@@ -255,35 +255,34 @@ impl Hub {
         (format!("{}/{ieee}/get", self.base), json!({ property: "" }).to_string())
     }
 
-    fn find(&self, lock: &NativeId) -> Result<(&Device, &BoltState, &BoltSpec), NotWritten> {
+    fn find(&self, lock: &NativeId) -> Result<(&Device, usize, &BoltSpec), NotWritten> {
         if self.online != Some(true) {
             return Err(NotWritten::Unavailable(Unavailable::HubDisconnected));
         }
         let ieee = self.natives.get(lock);
         let device = ieee.and_then(|ieee| self.devices.get(ieee));
         let found = device.and_then(|device| {
-            let at = device.bolts.iter().position(|bolt| bolt.native == *lock)?;
-            Some((device, device.bolts.get(at)?, device.listed.bolts.get(at)?))
+            let place = device.bolts.iter().position(|bolt| bolt.native == *lock)?;
+            Some((device, place, device.listed.bolts.get(place)?))
         });
         found.ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))
     }
 
-    fn bolt_mut(&mut self, lock: &NativeId) -> Option<&mut BoltState> {
-        let device = self.devices.get_mut(self.natives.get(lock)?)?;
-        device.bolts.iter_mut().find(|bolt| bolt.native == *lock)
+    fn device_mut(&mut self, lock: &NativeId) -> Option<&mut Device> {
+        self.devices.get_mut(self.natives.get(lock)?)
     }
 
     /// Notes a command that was handed to the broker.
     pub(super) fn commanded(&mut self, lock: &NativeId, attempt: AttemptId, at: Moment) {
-        if let Some(bolt) = self.bolt_mut(lock) {
-            bolt.commanded(attempt, at);
+        if let Some(device) = self.device_mut(lock) {
+            device.commanded(lock, attempt, at);
         }
     }
 
     /// Notes a read that was handed to the broker.
     pub(super) fn asked(&mut self, lock: &NativeId, read: ReadId, at: Moment) {
-        if let Some(bolt) = self.bolt_mut(lock) {
-            bolt.asked(read, at);
+        if let Some(device) = self.device_mut(lock) {
+            device.asked(lock, read, at);
         }
     }
 
@@ -334,7 +333,7 @@ impl Hub {
 
     /// When something is due.
     pub(super) fn wake_at(&self) -> Option<Moment> {
-        let pending = self.devices.values().flat_map(|device| &device.bolts).filter_map(|bolt| bolt.pending.wake_at());
+        let pending = self.devices.values().filter_map(|device| device.pending.wake_at());
         pending.chain(self.relist.map(|relist| relist.due)).min_by_key(|at| at.steady)
     }
 

@@ -1,8 +1,9 @@
-//! What one bolt still owes us: acknowledgements of commands and answers to reads, in the order of asking.
+//! What one device still owes us: acknowledgements of commands and answers to reads, in the order of asking.
 //!
-//! Zigbee2MQTT marks neither. It works through the requests for one device one after another, so what comes first
-//! belongs to what was asked first. That keeps the acknowledgement of a command (which makes the hub repeat its cached
-//! state) from being taken for the answer to a read that was asked after it.
+//! Zigbee2MQTT marks neither. It works through the requests for one device one after another, whichever of its bolts
+//! they are for, so what comes first belongs to what was asked first. That keeps the acknowledgement of a command (which
+//! makes the hub repeat its cached state) from being taken for the answer to a read that was asked after it, and what
+//! one bolt answers from being taken for the other's word.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub(super) struct Pending {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
+    /// The place of the bolt in its device.
+    bolt: usize,
     since: Moment,
     what: What,
 }
@@ -43,15 +46,15 @@ enum What {
     Read { id: ReadId, told_failed: bool, asked_again: bool, covered: Option<(Said, Moment)> },
 }
 
-/// What is due next.
+/// What is due next, and for which bolt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Nothing is open.
     Nothing,
     /// The acknowledgement of a command.
-    Acknowledgement,
+    Acknowledgement(usize),
     /// The answer to a read.
-    Answer,
+    Answer(usize),
 }
 
 /// What time brought about.
@@ -64,49 +67,54 @@ pub(super) enum Due {
 }
 
 impl Pending {
-    /// Whether one more request may be open.
-    pub(super) fn has_room(&self) -> bool {
-        self.entries.len() < MOST
+    /// Whether one more request may be open for a bolt.
+    pub(super) fn has_room(&self, bolt: usize) -> bool {
+        self.of(bolt).count() < MOST
     }
 
-    /// Whether a read, or else a command, is open.
-    pub(super) fn has_open(&self, is_read: bool) -> bool {
-        self.entries.iter().any(|entry| matches!(entry.what, What::Read { .. }) == is_read)
+    /// Whether a read, or else a command, is open for a bolt.
+    pub(super) fn has_open(&self, bolt: usize, is_read: bool) -> bool {
+        self.of(bolt).any(|entry| entry.is_read() == is_read)
+    }
+
+    /// Whether anything is open for a bolt.
+    pub(super) fn owes(&self, bolt: usize) -> bool {
+        self.of(bolt).next().is_some()
+    }
+
+    fn of(&self, bolt: usize) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.bolt == bolt)
     }
 
     /// Notes a command that was handed to the hub.
-    pub(super) fn commanded(&mut self, attempt: AttemptId, at: Moment) {
-        self.entries.push_back(Entry { since: at, what: What::Command(attempt) });
+    pub(super) fn commanded(&mut self, bolt: usize, attempt: AttemptId, at: Moment) {
+        self.entries.push_back(Entry { bolt, since: at, what: What::Command(attempt) });
     }
 
     /// Notes a read that was handed to the hub.
-    pub(super) fn asked(&mut self, id: ReadId, at: Moment) {
+    pub(super) fn asked(&mut self, bolt: usize, id: ReadId, at: Moment) {
         let what = What::Read { id, told_failed: false, asked_again: false, covered: None };
-        self.entries.push_back(Entry { since: at, what });
+        self.entries.push_back(Entry { bolt, since: at, what });
     }
 
     /// What is due next. A hub that repeats nothing upon an acknowledgement (`repeats_cache` is false) leaves commands
     /// unmarked, so that an answer means that the commands before it are through.
     pub(super) fn next(&self, repeats_cache: bool) -> Next {
-        let mut left = self.entries.iter().map(|entry| entry.what);
-        match left.next() {
-            None => Next::Nothing,
-            Some(What::Read { .. }) => Next::Answer,
-            Some(What::Command(_)) if repeats_cache => Next::Acknowledgement,
-            Some(What::Command(_)) if left.any(|what| matches!(what, What::Read { .. })) => Next::Answer,
-            Some(What::Command(_)) => Next::Acknowledgement,
-        }
+        let Some(first) = self.entries.front() else { return Next::Nothing };
+        let read = if repeats_cache { Some(first).filter(|entry| entry.is_read()) } else { self.first_read() };
+        read.map_or(Next::Acknowledgement(first.bolt), |read| Next::Answer(read.bolt))
     }
 
-    /// The oldest command was acknowledged.
+    fn first_read(&self) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.is_read())
+    }
+
+    /// The oldest command was acknowledged, as far as the message tells: as long as another bolt has a request open, it
+    /// may be that one's, and then nothing is said.
     pub(super) fn acknowledged(&mut self) -> Option<AttemptId> {
-        match self.entries.front()?.what {
-            What::Command(attempt) => {
-                self.entries.pop_front();
-                Some(attempt)
-            }
-            What::Read { .. } => None,
-        }
+        let Entry { bolt, what: What::Command(attempt), .. } = *self.entries.front()? else { return None };
+        self.entries.pop_front();
+        self.entries.iter().all(|entry| entry.bolt == bolt).then_some(attempt)
     }
 
     /// The oldest read was answered; commands before it are through.
@@ -119,37 +127,43 @@ impl Pending {
         None
     }
 
-    /// Commands before the first read are through: their effect was reported.
-    pub(super) fn commands_are_through(&mut self) {
-        while matches!(self.entries.front(), Some(Entry { what: What::Command(_), .. })) {
-            self.entries.pop_front();
-        }
+    /// Commands to a bolt before its first read are through: their effect was reported.
+    pub(super) fn commands_are_through(&mut self, bolt: usize) {
+        let mut before_read = true;
+        self.entries.retain(|entry| {
+            before_read &= entry.bolt != bolt || !entry.is_read();
+            !before_read || entry.bolt != bolt
+        });
     }
 
-    /// The lock reported a change: commands before the first read are through, and that read may be answered by it.
-    pub(super) fn changed(&mut self, said: Said, heard: Moment) {
-        self.commands_are_through();
-        if let Some(Entry { what: What::Read { covered, .. }, .. }) = self.entries.front_mut() {
+    /// A bolt reported a change: commands before its first read are through, and that read may be answered by it.
+    pub(super) fn changed(&mut self, bolt: usize, said: Said, heard: Moment) {
+        self.commands_are_through(bolt);
+        let first = self.entries.iter_mut().find(|entry| entry.bolt == bolt);
+        if let Some(Entry { what: What::Read { covered, .. }, .. }) = first {
             *covered = Some((said, heard));
         }
     }
 
-    /// The hub says that a command failed: the oldest.
-    pub(super) fn command_failed(&mut self) -> Option<AttemptId> {
-        let at = self.entries.iter().position(|entry| matches!(entry.what, What::Command(_)))?;
-        match self.entries.remove(at)?.what {
+    /// The hub says that a command to a bolt failed: the oldest.
+    pub(super) fn command_failed(&mut self, bolt: usize) -> Option<AttemptId> {
+        match self.take(bolt, false)?.what {
             What::Command(attempt) => Some(attempt),
             What::Read { .. } => None,
         }
     }
 
-    /// The hub says that a read failed: the oldest. `None` also if that was told already.
-    pub(super) fn read_failed(&mut self) -> Option<ReadId> {
-        let at = self.entries.iter().position(|entry| matches!(entry.what, What::Read { .. }))?;
-        match self.entries.remove(at)?.what {
+    /// The hub says that a read of a bolt failed: the oldest. `None` also if that was told already.
+    pub(super) fn read_failed(&mut self, bolt: usize) -> Option<ReadId> {
+        match self.take(bolt, true)?.what {
             What::Read { id, told_failed: false, .. } => Some(id),
             _ => None,
         }
+    }
+
+    fn take(&mut self, bolt: usize, is_read: bool) -> Option<Entry> {
+        let at = self.entries.iter().position(|entry| entry.bolt == bolt && entry.is_read() == is_read)?;
+        self.entries.remove(at)
     }
 
     /// Whether the oldest read should be asked again because something came that cannot be told from its answer. Once
@@ -162,15 +176,14 @@ impl Pending {
         reads.is_some_and(|asked_again| !std::mem::replace(asked_again, true))
     }
 
-    /// Everything is void, since the hub is gone: the reads that were open.
-    pub(super) fn clear(&mut self) -> Vec<ReadId> {
-        let reads = self.entries.iter().filter_map(|entry| match entry.what {
-            What::Read { id, told_failed: false, .. } => Some(id),
+    /// Everything is void, since the hub is gone: the reads that were open, each with its bolt.
+    pub(super) fn clear(&mut self) -> Vec<(usize, ReadId)> {
+        let entries = std::mem::take(&mut self.entries);
+        let reads = entries.into_iter().filter_map(|entry| match entry.what {
+            What::Read { id, told_failed: false, .. } => Some((entry.bolt, id)),
             _ => None,
         });
-        let reads = reads.collect();
-        self.entries.clear();
-        reads
+        reads.collect()
     }
 
     /// When something is due.
@@ -178,8 +191,8 @@ impl Pending {
         self.entries.iter().map(Entry::due).min_by_key(|at| at.steady)
     }
 
-    /// What is due at `now`.
-    pub(super) fn tick(&mut self, now: Moment) -> Vec<Due> {
+    /// What is due at `now`, each with its bolt.
+    pub(super) fn tick(&mut self, now: Moment) -> Vec<(usize, Due)> {
         let mut due = Vec::new();
         self.entries.retain_mut(|entry| {
             if entry.due().steady > now.steady {
@@ -187,12 +200,12 @@ impl Pending {
             }
             match &mut entry.what {
                 What::Read { id, covered: Some((said, heard)), .. } => {
-                    due.push(Due::Settled(*id, *said, *heard));
+                    due.push((entry.bolt, Due::Settled(*id, *said, *heard)));
                     false
                 }
                 What::Read { id, told_failed, .. } if !*told_failed => {
                     *told_failed = true;
-                    due.push(Due::Failed(*id));
+                    due.push((entry.bolt, Due::Failed(*id)));
                     true
                 }
                 _ => false,
@@ -203,6 +216,10 @@ impl Pending {
 }
 
 impl Entry {
+    const fn is_read(&self) -> bool {
+        matches!(self.what, What::Read { .. })
+    }
+
     fn due(&self) -> Moment {
         match self.what {
             What::Read { covered: Some((_, heard)), .. } => heard.after(COVERED),
