@@ -10,6 +10,7 @@
 //! | another position than the hub's last message had | the lock's word: an untagged report |
 //! | the same position, a command open, `last_seen` is newer | the acknowledgement of that command: accepted, no word on the bolt |
 //! | the same position, a read open, nothing but `last_seen` and `linkquality` is new | the answer to that read |
+//! | a first position, heard just now, nothing open | the lock's word; without `last_seen` it may be old: remembered, and asked about |
 //! | the same position otherwise; anything retained; the hub's start | remembered: confirms nothing |
 //!
 //! On a device with several bolts one message settles at most one request, the oldest of the device; what one bolt does
@@ -31,7 +32,7 @@ use thumbturn_core::time::Moment;
 use super::actions::{self, Told};
 use super::devices::{BoltSpec, Listed};
 use super::message::{self, LastSeen};
-use super::pending::{Due, Next, Pending};
+use super::pending::{Due, Next, OWN_READ, Pending};
 use crate::mqtt::outbox::Outbox;
 
 /// By how much the hub's clock may differ from ours where nothing better tells whether a message is new.
@@ -57,6 +58,7 @@ pub(super) struct BoltState {
     pub(super) native: NativeId,
     /// Its place in the device.
     place: usize,
+    readable: bool,
     /// What the hub's last message said of it.
     cached: Option<Said>,
     /// Everything else that the hub's last message said.
@@ -95,8 +97,8 @@ enum Freshness {
 
 impl Device {
     pub(super) fn new(listed: Listed) -> Self {
-        let natives = listed.bolts.iter().map(|bolt| native(&listed.ieee, bolt));
-        let bolts = natives.enumerate().map(|(place, native)| BoltState::new(native, place)).collect();
+        let specs = listed.bolts.iter().enumerate();
+        let bolts = specs.map(|(place, spec)| BoltState::new(native(&listed.ieee, spec), place, spec)).collect();
         Self {
             listed,
             bolts,
@@ -289,8 +291,8 @@ impl LastSeen {
 }
 
 impl BoltState {
-    const fn new(native: NativeId, place: usize) -> Self {
-        Self { native, place, cached: None, rest: None }
+    const fn new(native: NativeId, place: usize, spec: &BoltSpec) -> Self {
+        Self { native, place, readable: spec.readable, cached: None, rest: None }
     }
 
     /// The lock says what moved its bolt. The message may still carry the state from before; the hub will repeat that
@@ -325,7 +327,7 @@ impl BoltState {
         out.tell(Signal::Answered(self.native.clone(), attempt, answer, at));
     }
 
-    /// Takes in a position and the fingerprint of what came with it; `true` if an open read must be asked again.
+    /// Takes in a position and the fingerprint of what came with it; `true` if the bolt must be asked (again).
     fn hear(&mut self, (said, rest): (Said, u64), context: &Context, pending: &mut Pending, out: &mut Outbox) -> bool {
         let before = self.cached.replace(said);
         if before.is_some_and(|before| before != said) && !context.is_replay {
@@ -347,8 +349,10 @@ impl BoltState {
                 false
             }
             next => {
-                let is_first_word = before.is_none() && !pending.owes(self.place);
-                self.remember(said, is_first_word, context, out);
+                if before.is_none() && !pending.owes(self.place) && !context.is_replay {
+                    return self.first_word(said, context, pending, out);
+                }
+                out.report(&self.native, context.report(said, How::Remembered));
                 let doubtful = context.is_replay || context.freshness == Freshness::Stale;
                 next == Next::Answer(self.place) && doubtful && !context.has_action && pending.ask_again()
             }
@@ -370,15 +374,18 @@ impl BoltState {
         }
     }
 
-    /// A first word that the hub heard just now is the lock's, if no command may have caused it and no other bolt;
-    /// everything else is what the hub had cached.
-    fn remember(&self, said: Said, is_first_word: bool, context: &Context, out: &mut Outbox) {
-        let is_first_word = is_first_word && !context.is_shared && !context.is_replay;
-        let how = match context.freshness {
-            Freshness::Fresh if is_first_word => How::Untagged,
-            Freshness::Untold if is_first_word && !context.heard.hub_starting => How::Untagged,
-            _ => How::Remembered,
-        };
+    /// A first word that the hub heard just now is the lock's, since no command can have caused it. Where that is not
+    /// told, or another bolt may have spoken, it may be what the hub had cached: `true` if the bolt must be asked.
+    fn first_word(&self, said: Said, context: &Context, pending: &mut Pending, out: &mut Outbox) -> bool {
+        let is_own = context.freshness == Freshness::Fresh && !context.is_shared;
+        let is_all_there_is = context.freshness == Freshness::Untold && !context.heard.hub_starting && !self.readable;
+        let how = if is_own || is_all_there_is { How::Untagged } else { How::Remembered };
         out.report(&self.native, context.report(said, how));
+        // A hub that starts has its locks read anyway.
+        let asks = how == How::Remembered && self.readable && !context.heard.hub_starting;
+        if asks {
+            pending.asked(self.place, OWN_READ, context.heard.at);
+        }
+        asks
     }
 }

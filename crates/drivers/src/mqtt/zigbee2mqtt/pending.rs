@@ -16,6 +16,10 @@ use thumbturn_core::time::Moment;
 /// and a read that follows such a failure must still end before the default deadline of 30 s.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(6);
 
+/// The number of reads that the driver asks by itself. The engine counts its own from zero, so it takes the answer for
+/// what it is: the lock's word, but no evidence for a command.
+pub(super) const OWN_READ: ReadId = ReadId(u64::MAX);
+
 /// After this long nothing more can come of a request: the hub gives up after 23.1 s at most.
 const FORGET: Duration = Duration::from_secs(40);
 

@@ -8,6 +8,7 @@ use thumbturn_core::ports::{Answer, How, NotWritten, ReadId, Refused, Said, Sign
 use thumbturn_core::time::Moment;
 
 use super::devices::tests::{list, yale};
+use super::pending::OWN_READ;
 use super::*;
 use crate::mqtt::outbox::Outbox;
 
@@ -44,6 +45,10 @@ impl Bench {
     fn at(seen: bool, state: &str) -> Self {
         let mut bench = Self::with(seen);
         bench.state(state, &json!({}));
+        if !seen {
+            bench.pass(30);
+            assert!(matches!(words(&bench.state(state, &json!({})))[..], [(_, How::Read(OWN_READ))]));
+        }
         bench.pass(5000);
         bench
     }
@@ -260,6 +265,30 @@ fn the_first_message_of_a_session_may_be_an_answer() {
 }
 
 #[test]
+fn a_first_word_that_may_be_old_is_asked_about() {
+    let mut bench = Bench::with(false);
+    let out = bench.say("LOCK", &json!({}), false);
+    assert_eq!(words(&out.signals), [(LOCKED, How::Remembered)]);
+    assert_eq!(out.requests, [(format!("zigbee2mqtt/{IEEE}/get"), r#"{"state":""}"#.to_owned())]);
+    bench.pass(10);
+    let out = bench.say("LOCK", &json!({"battery": 91}), false);
+    assert_eq!((words(&out.signals), out.requests.len()), (vec![(LOCKED, How::Remembered)], 0), "asked once");
+    bench.pass(6000);
+    assert_eq!(failed_reads(&bench.tick()), [OWN_READ], "so that the engine goes on asking");
+    assert_eq!(words(&bench.state("LOCK", &json!({"battery": 91}))), [(LOCKED, How::Read(OWN_READ))]);
+}
+
+#[test]
+fn a_first_word_that_may_be_old_is_the_best_there_is_of_a_lock_that_cannot_be_asked() {
+    let mut bench = Bench::with(false);
+    let mut deaf = yale(IEEE, NAME);
+    deaf["definition"]["exposes"][0]["features"][0]["access"] = 3.into();
+    bench.hub.apply(list(vec![deaf]), 100, &mut Outbox::default());
+    let out = bench.say("LOCK", &json!({}), false);
+    assert_eq!((words(&out.signals), out.requests.len()), (vec![(LOCKED, How::Untagged)], 0));
+}
+
+#[test]
 fn the_acknowledgement_of_a_command_is_not_the_answer_to_a_read_that_follows_it() {
     // The record is wrong: the hub believes in UNLOCK, and the lock takes its time to acknowledge.
     let mut bench = Bench::at(true, "UNLOCK");
@@ -451,6 +480,12 @@ fn the_first_message_of_a_device_with_several_bolts_is_no_bolts_word() {
     let signals = bench.twin("UNLOCK", "LOCK", &json!({}));
     assert_eq!(words_of(&left(), &signals), [(UNLOCKED, How::Remembered)]);
     assert_eq!(words_of(&right(), &signals), [(LOCKED, How::Remembered)]);
+    bench.pass(30);
+    let signals = bench.twin("UNLOCK", "LOCK", &json!({}));
+    assert_eq!(words_of(&left(), &signals), [(UNLOCKED, How::Read(OWN_READ))], "each was asked");
+    bench.pass(30);
+    let signals = bench.twin("UNLOCK", "UNLOCK", &json!({}));
+    assert_eq!(words_of(&right(), &signals), [(UNLOCKED, How::Untagged)]);
 }
 
 #[test]
