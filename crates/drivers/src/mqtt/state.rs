@@ -133,7 +133,7 @@ impl State {
         let room = self.room();
         let is_evidence = list.is_evidence();
         let Some(own) = self.hubs.get_mut(hub) else { return };
-        let vanished = own.apply(list, room, out);
+        let vanished = own.apply(list, room, at, out);
         for native in &vanished.missing {
             self.orphans.add(native.clone(), hub);
             out.tell(Signal::Reach(native.clone(), Reachability::Unreachable));
@@ -259,7 +259,7 @@ impl State {
         self.refused.extend(answered.refused);
         if all {
             for hub in &mut self.hubs {
-                hub.subscribed();
+                hub.subscribed(now, out);
                 self.refused.iter().for_each(|topic| hub.refused(topic));
             }
         }

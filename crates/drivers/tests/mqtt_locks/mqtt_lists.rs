@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use thumbturn_core::attempts::FailureKind;
 use thumbturn_core::devices::{OfflineBecause, Reach};
+use thumbturn_core::events::EventKind;
 use thumbturn_core::hub::outcome_of;
 use thumbturn_core::locks::{Action, Bolt};
 use thumbturn_locksim::{Fault, LockSpec, MosquittoConfig, Order, SimConfig, Told, Watch, wait_until};
@@ -41,6 +42,19 @@ async fn a_rename_keeps_the_device_even_in_the_middle_of_a_command() {
     assert!(house.device("Tür/neu").state.reach.is_online());
     assert_eq!(house.lock_door("Tür/neu").await, CONFIRMED);
     assert_eq!(house.shelf.devices().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_lock_is_read_back() {
+    let house = House::with(SimConfig::zigbee2mqtt(1)).await;
+    house.lock(LOCK).turn_by_hand(Order::Unlock, Told::Not);
+    let watch = Watch::start(house.broker.broker(), &["x"]).await.unwrap();
+    watch.publish("zigbee2mqtt/bridge/request/device/rename", json!({"from": LOCK, "to": "new"}).to_string());
+    wait_until("the new name", SOON, || house.shelf.devices()[0].about.name == "new").await.unwrap();
+    // A report that was published before we listened to the new topic would be missed like this one.
+    house.shows("new", Bolt::Unlocked).await;
+    let kinds = house.shelf.kinds();
+    assert!(!kinds.iter().any(|kind| matches!(kind, EventKind::DeviceDisconnected { .. })), "{kinds:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,9 +74,9 @@ pub(super) struct Device {
     pub(super) pending: Pending,
     /// What the hub says of its availability, where it does.
     pub(super) available: Option<bool>,
-    /// Whether the broker has confirmed the subscription to its topics. Before that its word would be missed, so it is not
-    /// called reachable; the engine reads a lock that becomes reachable.
-    pub(super) listening: bool,
+    /// Whether its word is heard. A device that is not listened to is not called reachable; the engine reads a lock that
+    /// becomes reachable.
+    pub(super) ear: Ear,
     /// What the engine was told last.
     pub(super) reach: Option<Reachability>,
     /// The hub has started and has not yet published what it cached of this device.
@@ -84,6 +84,27 @@ pub(super) struct Device {
     last_seen: Option<(LastSeen, Moment)>,
     battery: Option<f64>,
     door: Option<bool>,
+}
+
+/// Whether a device's word is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ear {
+    /// Its name cannot be part of a topic that we could listen to.
+    Deaf,
+    /// The broker has not yet confirmed the subscription to its topics.
+    Opening,
+    /// It was heard under another name, and the broker has not yet confirmed the subscription to its new topics. What it
+    /// says meanwhile is missed.
+    Turning,
+    /// It is listened to.
+    Open,
+}
+
+impl Ear {
+    /// Whether it may be commanded: under a new name it will be heard before a bolt has moved, or else read.
+    pub(super) const fn may_command(self) -> bool {
+        matches!(self, Self::Open | Self::Turning)
+    }
 }
 
 /// Whether the hub heard the lock for this message.
@@ -104,7 +125,7 @@ impl Device {
             bolts,
             pending: Pending::default(),
             available: None,
-            listening: false,
+            ear: Ear::Opening,
             reach: None,
             cache_due: false,
             last_seen: None,
@@ -208,6 +229,38 @@ impl Device {
                 out.tell(Signal::Door(bolt.native.clone(), open));
             }
         }
+    }
+
+    /// The device has another name: until it is heard under that, and was asked, nobody knows what it said meanwhile.
+    /// `audible`: the name can be part of a topic.
+    pub(super) fn renamed(&mut self, audible: bool, at: Moment, out: &mut Outbox) {
+        let was_heard = matches!(self.ear, Ear::Open | Ear::Turning);
+        self.ear = match (audible, was_heard) {
+            (false, _) => Ear::Deaf,
+            (true, true) => Ear::Turning,
+            (true, false) => Ear::Opening,
+        };
+        for bolt in &mut self.bolts {
+            bolt.cached = None;
+            out.said(&bolt.native, Said::Unsure, How::Untagged, at);
+        }
+    }
+
+    /// The broker has confirmed the subscription to its topics. Returns the properties that must be asked for.
+    pub(super) fn heard_from_now_on(&mut self, at: Moment) -> Vec<String> {
+        // The engine asks a lock that becomes reachable.
+        let missed_something = self.ear == Ear::Turning && self.reach == Some(Reachability::Reachable);
+        if self.ear != Ear::Deaf {
+            self.ear = Ear::Open;
+        }
+        let mut ask = Vec::new();
+        for (bolt, spec) in self.bolts.iter().zip(&self.listed.bolts) {
+            if missed_something && spec.readable && self.pending.has_room(bolt.place) {
+                self.pending.asked(bolt.place, OWN_READ, at);
+                ask.push(spec.state.clone());
+            }
+        }
+        ask
     }
 
     /// The device cannot be reached: what was asked is void, and the next word is a first word.

@@ -33,7 +33,7 @@ use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
 use thumbturn_core::ports::{NotWritten, ReadId, Signal};
 use thumbturn_core::time::Moment;
 
-use self::device::{Device, Heard};
+use self::device::{Device, Ear, Heard};
 use self::devices::BoltSpec;
 use super::outbox::Outbox;
 
@@ -212,7 +212,7 @@ impl Hub {
         let Ok(Value::Object(message)) = serde_json::from_slice::<Value>(incoming.payload) else { return };
         let heard = Heard { at: incoming.at, retained: incoming.retained, hub_starting };
         for property in device.hear(&message, heard, out) {
-            let (topic, payload) = self.read_request(ieee, &property);
+            let (topic, payload) = read_request(&self.base, ieee, &property);
             out.request(topic, payload);
         }
     }
@@ -248,11 +248,7 @@ impl Hub {
         if !device.pending.has_room(place) {
             return Err(NotWritten::Rejected("Too many requests to this lock are still open.".to_owned()));
         }
-        Ok(self.read_request(&device.listed.ieee, &spec.state))
-    }
-
-    fn read_request(&self, ieee: &str, property: &str) -> (String, String) {
-        (format!("{}/{ieee}/get", self.base), json!({ property: "" }).to_string())
+        Ok(read_request(&self.base, &device.listed.ieee, &spec.state))
     }
 
     fn find(&self, lock: &NativeId) -> Result<(&Device, usize, &BoltSpec), NotWritten> {
@@ -265,7 +261,11 @@ impl Hub {
             let place = device.bolts.iter().position(|bolt| bolt.native == *lock)?;
             Some((device, place, device.listed.bolts.get(place)?))
         });
-        found.ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))
+        let found = found.ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))?;
+        if found.0.ear == Ear::Deaf {
+            return Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
+        }
+        Ok(found)
     }
 
     fn device_mut(&mut self, lock: &NativeId) -> Option<&mut Device> {
@@ -289,8 +289,13 @@ impl Hub {
     // --- Reach and time -------------------------------------------------------------------------------------------
 
     /// The broker has confirmed every subscription.
-    pub(super) fn subscribed(&mut self) {
-        self.devices.values_mut().for_each(|device| device.listening = true);
+    pub(super) fn subscribed(&mut self, at: Moment, out: &mut Outbox) {
+        for device in self.devices.values_mut() {
+            for property in device.heard_from_now_on(at) {
+                let (topic, payload) = read_request(&self.base, &device.listed.ieee, &property);
+                out.request(topic, payload);
+            }
+        }
     }
 
     /// The broker refuses `topic`: a device that should be heard there is not.
@@ -312,7 +317,7 @@ impl Hub {
         let hub_online = self.online == Some(true);
         for device in self.devices.values_mut() {
             let reachable =
-                hub_online && device.listening && device.available != Some(false) && !device.listed.is_disabled;
+                hub_online && device.ear.may_command() && device.available != Some(false) && !device.listed.is_disabled;
             let reach = if reachable { Reachability::Reachable } else { Reachability::Unreachable };
             if device.reach.replace(reach) == Some(reach) {
                 continue;
@@ -361,6 +366,10 @@ impl Hub {
         let due = now.after(Duration::from_secs(1) * 2_u32.saturating_pow(relist.tries));
         self.relist = Some(Relist { due, tries: relist.tries + 1 });
     }
+}
+
+fn read_request(base: &str, ieee: &str, property: &str) -> (String, String) {
+    (format!("{base}/{ieee}/get"), json!({ property: "" }).to_string())
 }
 
 /// `{"state":"online"}`, or the bare word that older hubs publish.

@@ -7,8 +7,9 @@ use thumbturn_core::devices::About;
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::locks::Traits;
 use thumbturn_core::ports::Signal;
+use thumbturn_core::time::Moment;
 
-use super::device::{Device, native};
+use super::device::{Device, Ear, native};
 use super::devices::{BoltSpec, DeviceList, Listed};
 use super::{Hub, Topic};
 use crate::mqtt::outbox::Outbox;
@@ -37,7 +38,13 @@ pub(in crate::mqtt) struct Vanished {
 
 impl Hub {
     /// Takes in a device list. `room` is how many further locks may be listed.
-    pub(in crate::mqtt) fn apply(&mut self, list: DeviceList, mut room: usize, out: &mut Outbox) -> Vanished {
+    pub(in crate::mqtt) fn apply(
+        &mut self,
+        list: DeviceList,
+        mut room: usize,
+        at: Moment,
+        out: &mut Outbox,
+    ) -> Vanished {
         self.lists += 1;
         self.relist = None;
         let is_evidence = list.is_evidence();
@@ -54,7 +61,7 @@ impl Hub {
                 continue;
             }
             if self.devices.contains_key(&listed.ieee) {
-                self.update(listed, out);
+                self.update(listed, at, out);
             } else if count <= room {
                 room -= count;
                 self.add(listed, out);
@@ -86,15 +93,11 @@ impl Hub {
     }
 
     fn add(&mut self, listed: Listed, out: &mut Outbox) {
-        if !self.listen(&listed, out) {
-            tracing::warn!(
-                base_topic = self.base,
-                ieee_address = listed.ieee,
-                "a lock is left out: its name cannot be part of an MQTT topic; rename it in Zigbee2MQTT"
-            );
-            return;
+        let audible = self.listen(&listed, out);
+        let mut device = Device::new(listed);
+        if !audible {
+            device.ear = Ear::Deaf;
         }
-        let device = Device::new(listed);
         describe(&device.listed, out);
         for bolt in &device.bolts {
             self.natives.insert(bolt.native.clone(), device.listed.ieee.clone());
@@ -102,22 +105,17 @@ impl Hub {
         self.devices.insert(device.listed.ieee.clone(), device);
     }
 
-    fn update(&mut self, listed: Listed, out: &mut Outbox) {
+    fn update(&mut self, listed: Listed, at: Moment, out: &mut Outbox) {
         let Some(known) = self.devices.get(&listed.ieee).map(|device| device.listed.clone()) else { return };
         if known == listed {
             return;
         }
         if known.name != listed.name {
-            if !topic::is_plain(&listed.name) {
-                tracing::warn!(
-                    base_topic = self.base,
-                    ieee_address = listed.ieee,
-                    "a lock's new name cannot be a topic"
-                );
-                return;
-            }
             self.unlisten(&known, out);
-            self.listen(&listed, out);
+            let audible = self.listen(&listed, out);
+            if let Some(device) = self.devices.get_mut(&listed.ieee) {
+                device.renamed(audible, at, out);
+            }
         }
         describe(&listed, out);
         let ieee = listed.ieee.clone();
@@ -131,7 +129,7 @@ impl Hub {
         let mut device = Device::new(listed);
         if let Some(before) = self.devices.get(&ieee) {
             device.available = before.available;
-            device.listening = before.listening;
+            device.ear = before.ear;
         }
         for bolt in &device.bolts {
             self.natives.insert(bolt.native.clone(), ieee.clone());
@@ -139,12 +137,17 @@ impl Hub {
         self.devices.insert(ieee, device);
     }
 
-    /// Wants the topics of a device; `false` if its name cannot be part of one.
+    /// Wants the topics of a device; `false` if its name cannot be part of one that tells of it alone.
     fn listen(&mut self, listed: &Listed, out: &mut Outbox) -> bool {
-        let [state, availability] = topics(listed);
-        if !topic::is_plain(&format!("{}/{availability}", self.base)) || state.starts_with("bridge/") {
+        if !self.is_audible(listed) {
+            tracing::warn!(
+                base_topic = self.base,
+                ieee_address = listed.ieee,
+                "a lock cannot be heard: its name cannot be part of an MQTT topic; rename it in Zigbee2MQTT"
+            );
             return false;
         }
+        let [state, availability] = topics(listed);
         out.subscribe.extend([&state, &availability].map(|rest| format!("{}/{rest}", self.base)));
         self.topics.insert(state, Topic::State(listed.ieee.clone()));
         self.topics.insert(availability, Topic::Availability(listed.ieee.clone()));
@@ -152,8 +155,16 @@ impl Hub {
         true
     }
 
+    fn is_audible(&self, listed: &Listed) -> bool {
+        let [state, availability] = topics(listed);
+        topic::is_plain(&format!("{}/{availability}", self.base)) && !state.starts_with("bridge/")
+    }
+
     /// Lets go of the topics of a device, unless another device has taken them over meanwhile (two locks may swap names).
     fn unlisten(&mut self, listed: &Listed, out: &mut Outbox) {
+        if !self.is_audible(listed) {
+            return;
+        }
         for rest in topics(listed) {
             let is_own = matches!(self.topics.get(&rest), Some(Topic::State(owner) | Topic::Availability(owner)) if *owner == listed.ieee);
             if is_own {

@@ -35,8 +35,8 @@ impl Bench {
         let now = Moment { wall: "2026-11-23T00:00:00Z".parse().unwrap(), steady: Duration::from_secs(1000) };
         let mut bench = Self { hub: Hub::new("zigbee2mqtt", Vec::new()), now, seen };
         bench.raw("bridge/state", r#"{"state":"online"}"#, true);
-        bench.hub.apply(list(vec![yale(IEEE, NAME)]), 100, &mut Outbox::default());
-        bench.hub.subscribed();
+        bench.hub.apply(list(vec![yale(IEEE, NAME)]), 100, bench.now, &mut Outbox::default());
+        bench.hub.subscribed(bench.now, &mut Outbox::default());
         bench.hub.tell_reach(&mut Outbox::default());
         bench
     }
@@ -283,7 +283,7 @@ fn a_first_word_that_may_be_old_is_the_best_there_is_of_a_lock_that_cannot_be_as
     let mut bench = Bench::with(false);
     let mut deaf = yale(IEEE, NAME);
     deaf["definition"]["exposes"][0]["features"][0]["access"] = 3.into();
-    bench.hub.apply(list(vec![deaf]), 100, &mut Outbox::default());
+    bench.hub.apply(list(vec![deaf]), 100, bench.now, &mut Outbox::default());
     let out = bench.say("LOCK", &json!({}), false);
     assert_eq!((words(&out.signals), out.requests.len()), (vec![(LOCKED, How::Untagged)], 0));
 }
@@ -399,8 +399,8 @@ fn right() -> NativeId {
 /// A bench with a twin whose bolts are both known to be locked.
 fn twins() -> Bench {
     let mut bench = Bench::new();
-    bench.hub.apply(list(vec![yale(IEEE, NAME), twin()]), 100, &mut Outbox::default());
-    bench.hub.subscribed();
+    bench.hub.apply(list(vec![yale(IEEE, NAME), twin()]), 100, bench.now, &mut Outbox::default());
+    bench.hub.subscribed(bench.now, &mut Outbox::default());
     bench.hub.tell_reach(&mut Outbox::default());
     bench.hub.asked(&left(), ReadId(1), bench.now);
     bench.hub.asked(&right(), ReadId(2), bench.now);
@@ -476,7 +476,7 @@ fn an_acknowledgement_proves_nothing_while_the_other_bolt_has_a_request_open() {
 #[test]
 fn the_first_message_of_a_device_with_several_bolts_is_no_bolts_word() {
     let mut bench = Bench::new();
-    bench.hub.apply(list(vec![yale(IEEE, NAME), twin()]), 100, &mut Outbox::default());
+    bench.hub.apply(list(vec![yale(IEEE, NAME), twin()]), 100, bench.now, &mut Outbox::default());
     let signals = bench.twin("UNLOCK", "LOCK", &json!({}));
     assert_eq!(words_of(&left(), &signals), [(UNLOCKED, How::Remembered)]);
     assert_eq!(words_of(&right(), &signals), [(LOCKED, How::Remembered)]);
@@ -633,11 +633,11 @@ fn what_is_open_is_bounded() {
 fn a_lock_is_called_reachable_once_it_is_listened_to() {
     let mut bench = Bench::new();
     let mut out = Outbox::default();
-    bench.hub.apply(list(vec![yale(IEEE, NAME), yale("0x2", "new")]), 100, &mut out);
+    bench.hub.apply(list(vec![yale(IEEE, NAME), yale("0x2", "new")]), 100, bench.now, &mut out);
     out.signals.clear();
     bench.hub.tell_reach(&mut out);
     assert!(matches!(&out.signals[..], [Signal::Reach(native, Reachability::Unreachable)] if native.as_str() == "0x2"));
-    bench.hub.subscribed();
+    bench.hub.subscribed(bench.now, &mut Outbox::default());
     bench.hub.tell_reach(&mut out);
     assert!(matches!(out.signals[1], Signal::Reach(_, Reachability::Reachable)));
 }
@@ -648,24 +648,67 @@ fn a_lock_is_called_reachable_once_it_is_listened_to() {
 fn a_rename_moves_the_topics_and_keeps_the_lock() {
     let mut bench = Bench::at(true, "LOCK");
     let mut out = Outbox::default();
-    let vanished = bench.hub.apply(list(vec![yale(IEEE, "new name")]), 100, &mut out);
+    let vanished = bench.hub.apply(list(vec![yale(IEEE, "new name")]), 100, bench.now, &mut out);
     assert!(vanished.missing.is_empty() && vanished.left.is_empty());
     assert_eq!(out.unsubscribe, [format!("zigbee2mqtt/{NAME}"), format!("zigbee2mqtt/{NAME}/availability")]);
     assert_eq!(out.subscribe, ["zigbee2mqtt/new name", "zigbee2mqtt/new name/availability"]);
-    assert!(
-        matches!(&out.signals[..], [Signal::Discovered { about, .. }] if about.native == lock() && about.name == "new name")
-    );
+    assert!(out.signals.iter().any(
+        |signal| matches!(signal, Signal::Discovered { about, .. } if about.native == lock() && about.name == "new name")
+    ));
     assert!(bench.state("UNLOCK", &json!({})).is_empty(), "the old topic is nobody's");
-    let payload = r#"{"lock_state":"unlocked","state":"UNLOCK"}"#;
-    assert_eq!(words(&bench.raw("new name", payload, false)), [(UNLOCKED, How::Untagged)]);
+    let seen = format!("{:.3}", bench.now.wall);
+    let payload = json!({"lock_state": "unlocked", "state": "UNLOCK", "last_seen": seen}).to_string();
+    assert_eq!(words(&bench.raw("new name", &payload, false)), [(UNLOCKED, How::Untagged)]);
+}
+
+#[test]
+fn what_a_renamed_lock_said_before_it_was_heard_again_is_read_back() {
+    let mut bench = Bench::at(true, "LOCK");
+    let mut out = Outbox::default();
+    bench.hub.apply(list(vec![yale(IEEE, "new name")]), 100, bench.now, &mut out);
+    assert_eq!(words(&out.signals), [(Said::Unsure, How::Untagged)]);
+    bench.hub.tell_reach(&mut out);
+    assert!(!out.signals.iter().any(|signal| matches!(signal, Signal::Reach(..))), "it can still be commanded");
+    assert!(out.requests.is_empty(), "the answer would be missed");
+    bench.pass(200);
+    bench.hub.subscribed(bench.now, &mut out);
+    assert_eq!(out.requests, [(format!("zigbee2mqtt/{IEEE}/get"), r#"{"state":""}"#.to_owned())]);
+    bench.hub.subscribed(bench.now, &mut out);
+    assert_eq!(out.requests.len(), 1, "once");
+    bench.pass(30);
+    let answer = json!({"battery": 92, "lock_state": "unlocked", "state": "UNLOCK",
+        "last_seen": format!("{:.3}", bench.now.wall)});
+    assert_eq!(words(&bench.raw("new name", &answer.to_string(), false)), [(UNLOCKED, How::Read(OWN_READ))]);
+}
+
+#[test]
+fn a_lock_that_gets_a_name_that_cannot_be_heard_is_out_of_reach() {
+    for name in ["a+b", "c#", "bridge/x"] {
+        let mut bench = Bench::at(true, "LOCK");
+        let read = bench.ask(7);
+        let mut out = Outbox::default();
+        bench.hub.apply(list(vec![yale(IEEE, name)]), 100, bench.now, &mut out);
+        assert_eq!(out.unsubscribe.len(), 2, "{name}");
+        bench.hub.subscribed(bench.now, &mut out);
+        bench.hub.tell_reach(&mut out);
+        assert!(matches!(out.signals.last(), Some(Signal::Reach(_, Reachability::Unreachable))), "{name}");
+        assert_eq!((failed_reads(&out.signals), out.requests.len()), (vec![read], 0), "{name}");
+        let unavailable = NotWritten::Unavailable(Unavailable::DeviceDisconnected);
+        assert_eq!(bench.hub.command(&lock(), Bolt::Locked), Err(unavailable.clone()));
+        assert_eq!(bench.hub.read(&lock()), Err(unavailable));
+        bench.hub.apply(list(vec![yale(IEEE, NAME)]), 100, bench.now, &mut out);
+        bench.hub.subscribed(bench.now, &mut out);
+        bench.hub.tell_reach(&mut out);
+        assert!(matches!(out.signals.last(), Some(Signal::Reach(_, Reachability::Reachable))), "{name}");
+    }
 }
 
 #[test]
 fn two_locks_may_swap_names() {
     let mut bench = Bench::new();
     let mut out = Outbox::default();
-    bench.hub.apply(list(vec![yale("0x1", "a"), yale("0x2", "b")]), 100, &mut out);
-    bench.hub.apply(list(vec![yale("0x1", "b"), yale("0x2", "a")]), 100, &mut out);
+    bench.hub.apply(list(vec![yale("0x1", "a"), yale("0x2", "b")]), 100, bench.now, &mut out);
+    bench.hub.apply(list(vec![yale("0x1", "b"), yale("0x2", "a")]), 100, bench.now, &mut out);
     let signals = bench.raw("a", r#"{"lock_state":"unlocked","state":"UNLOCK"}"#, false);
     assert!(matches!(&signals[..], [Signal::Said(native, _)] if native.as_str() == "0x2"));
 }
@@ -675,19 +718,24 @@ fn names_that_cannot_be_topics_break_nothing() {
     let mut bench = Bench::new();
     let mut out = Outbox::default();
     let entries = vec![yale("0x1", "a+b"), yale("0x2", "c#"), yale("0x3", "bridge/state"), yale("0x4", "fine")];
-    bench.hub.apply(list(entries), 100, &mut out);
+    bench.hub.apply(list(entries), 100, bench.now, &mut out);
     assert_eq!(out.subscribe, ["zigbee2mqtt/fine", "zigbee2mqtt/fine/availability"]);
+    bench.hub.subscribed(bench.now, &mut out);
+    out.signals.clear();
+    bench.hub.tell_reach(&mut out);
+    let reachable = out.signals.iter().filter(|signal| matches!(signal, Signal::Reach(_, Reachability::Reachable)));
+    assert_eq!((out.signals.len(), reachable.count()), (4, 1), "known, but not within reach");
 }
 
 #[test]
 fn lists_that_prove_nothing_remove_nothing() {
     let mut bench = Bench::new();
     for entries in [Vec::new(), vec![json!("broken"), yale("0x2", "other")]] {
-        let vanished = bench.hub.apply(list(entries), 100, &mut Outbox::default());
+        let vanished = bench.hub.apply(list(entries), 100, bench.now, &mut Outbox::default());
         assert!(vanished.missing.is_empty() && vanished.left.is_empty());
         assert!(bench.hub.has(&lock()));
     }
-    let vanished = bench.hub.apply(list(vec![yale("0x2", "other")]), 100, &mut Outbox::default());
+    let vanished = bench.hub.apply(list(vec![yale("0x2", "other")]), 100, bench.now, &mut Outbox::default());
     assert_eq!(vanished.missing, [lock()]);
 }
 
@@ -697,7 +745,7 @@ fn a_lock_that_left_is_gone_with_the_next_list_even_if_it_was_the_last() {
     let leave = json!({"type": "device_leave", "data": {"friendly_name": NAME, "ieee_address": IEEE}}).to_string();
     bench.raw("bridge/event", &leave, false);
     assert!(bench.hub.has(&lock()));
-    let vanished = bench.hub.apply(list(Vec::new()), 100, &mut Outbox::default());
+    let vanished = bench.hub.apply(list(Vec::new()), 100, bench.now, &mut Outbox::default());
     assert_eq!(vanished.left, [lock()]);
 }
 
@@ -707,7 +755,7 @@ fn a_lock_that_left_and_joined_again_stays() {
     let event = |kind: &str| json!({"type": kind, "data": {"ieee_address": IEEE}}).to_string();
     bench.raw("bridge/event", &event("device_leave"), false);
     bench.raw("bridge/event", &event("device_joined"), false);
-    let vanished = bench.hub.apply(list(Vec::new()), 100, &mut Outbox::default());
+    let vanished = bench.hub.apply(list(Vec::new()), 100, bench.now, &mut Outbox::default());
     assert!(vanished.left.is_empty() && vanished.missing.is_empty());
 }
 
@@ -735,6 +783,6 @@ fn a_lost_list_is_asked_for_with_the_address_of_a_known_lock() {
 fn locks_beyond_the_limit_are_left_out() {
     let mut bench = Bench::new();
     let mut out = Outbox::default();
-    bench.hub.apply(list(vec![yale(IEEE, NAME), yale("0x2", "b"), yale("0x3", "c")]), 1, &mut out);
+    bench.hub.apply(list(vec![yale(IEEE, NAME), yale("0x2", "b"), yale("0x3", "c")]), 1, bench.now, &mut out);
     assert_eq!(bench.hub.count(), 2);
 }
