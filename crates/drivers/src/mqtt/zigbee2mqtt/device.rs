@@ -31,6 +31,7 @@ use thumbturn_core::time::Moment;
 
 use super::actions::{self, Told};
 use super::devices::{BoltSpec, Listed};
+use super::info::Settings;
 use super::message::{self, LastSeen};
 use super::pending::{Due, Next, OWN_READ, Pending};
 use crate::mqtt::outbox::Outbox;
@@ -107,6 +108,17 @@ impl Ear {
     }
 }
 
+/// What a position was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    /// The lock's word.
+    Word,
+    /// What the hub had cached.
+    Memory,
+    /// The same, and the bolt must be asked (again).
+    Doubt,
+}
+
 /// Whether the hub heard the lock for this message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Freshness {
@@ -132,6 +144,12 @@ impl Device {
             battery: None,
             door: None,
         }
+    }
+
+    /// Whether the hub says nothing against it. Once it no longer tells availability, what it told is void.
+    pub(super) fn is_available(&self, settings: &Settings) -> bool {
+        let is_called_away = self.available == Some(false) && settings.tells_availability(&self.listed.ieee);
+        !is_called_away && !self.listed.is_disabled
     }
 
     /// Takes in a state message. Returns the properties that must be asked for once more.
@@ -166,7 +184,8 @@ impl Device {
     }
 
     fn hear_live(&mut self, message: &Map<String, Value>, context: &Context, out: &mut Outbox) -> Vec<String> {
-        let mut ask_again = Vec::new();
+        let mut ask = Vec::new();
+        let mut has_spoken = context.freshness == Freshness::Fresh || context.has_action;
         // An action does not name its bolt, so on a device with several it says nothing.
         let told = if context.is_shared { None } else { actions::read(message) };
         let pending = &mut self.pending;
@@ -183,14 +202,18 @@ impl Device {
                 Some(Told::RadioRefused) => bolt.refused(context, pending, out),
                 _ => {}
             }
-            let rest = message::rest(message, spec);
-            if let Some(said) = said
-                && bolt.hear((said, rest), context, pending, out)
-            {
-                ask_again.push(spec.state.clone());
+            let Some(said) = said else { continue };
+            match bolt.hear((said, message::rest(message, spec)), context, pending, out) {
+                Taken::Word => has_spoken = true,
+                Taken::Memory => {}
+                Taken::Doubt => ask.push(spec.state.clone()),
             }
         }
-        ask_again
+        if has_spoken {
+            // Whatever was said of its availability is older than its own word.
+            self.available = None;
+        }
+        ask
     }
 
     /// What the broker kept: true once.
@@ -380,13 +403,13 @@ impl BoltState {
         out.tell(Signal::Answered(self.native.clone(), attempt, answer, at));
     }
 
-    /// Takes in a position and the fingerprint of what came with it; `true` if the bolt must be asked (again).
-    fn hear(&mut self, (said, rest): (Said, u64), context: &Context, pending: &mut Pending, out: &mut Outbox) -> bool {
+    /// Takes in a position and the fingerprint of what came with it.
+    fn hear(&mut self, (said, rest): (Said, u64), context: &Context, pending: &mut Pending, out: &mut Outbox) -> Taken {
         let before = self.cached.replace(said);
         if before.is_some_and(|before| before != said) && !context.is_replay {
             pending.changed(self.place, said, context.heard.at);
             out.report(&self.native, context.report(said, How::Untagged));
-            return false;
+            return Taken::Word;
         }
         let other_news = self.rest.is_some_and(|known| known != rest);
         let is_clean = !context.has_action && !other_news && !context.is_replay;
@@ -395,19 +418,20 @@ impl BoltState {
                 if place == self.place && is_clean && context.freshness == Freshness::Fresh =>
             {
                 self.acknowledged(said, context, pending, out);
-                false
+                Taken::Word
             }
             Next::Answer(place) if place == self.place && is_clean && context.freshness != Freshness::Stale => {
                 self.answered(said, context, pending, out);
-                false
+                Taken::Word
             }
             next => {
                 if before.is_none() && !pending.owes(self.place) && !context.is_replay {
                     return self.first_word(said, context, pending, out);
                 }
                 out.report(&self.native, context.report(said, How::Remembered));
-                let doubtful = context.is_replay || context.freshness == Freshness::Stale;
-                next == Next::Answer(self.place) && doubtful && !context.has_action && pending.ask_again()
+                let is_doubtful = context.is_replay || context.freshness == Freshness::Stale;
+                let is_due = next == Next::Answer(self.place) && is_doubtful && !context.has_action;
+                if is_due && pending.ask_again() { Taken::Doubt } else { Taken::Memory }
             }
         }
     }
@@ -428,17 +452,17 @@ impl BoltState {
     }
 
     /// A first word that the hub heard just now is the lock's, since no command can have caused it. Where that is not
-    /// told, or another bolt may have spoken, it may be what the hub had cached: `true` if the bolt must be asked.
-    fn first_word(&self, said: Said, context: &Context, pending: &mut Pending, out: &mut Outbox) -> bool {
+    /// told, or another bolt may have spoken, it may be what the hub had cached.
+    fn first_word(&self, said: Said, context: &Context, pending: &mut Pending, out: &mut Outbox) -> Taken {
         let is_own = context.freshness == Freshness::Fresh && !context.is_shared;
         let is_all_there_is = context.freshness == Freshness::Untold && !context.heard.hub_starting && !self.readable;
         let how = if is_own || is_all_there_is { How::Untagged } else { How::Remembered };
         out.report(&self.native, context.report(said, how));
         // A hub that starts has its locks read anyway.
-        let asks = how == How::Remembered && self.readable && !context.heard.hub_starting;
-        if asks {
-            pending.asked(self.place, OWN_READ, context.heard.at);
+        if is_own || is_all_there_is || !self.readable || context.heard.hub_starting {
+            return if is_own { Taken::Word } else { Taken::Memory };
         }
-        asks
+        pending.asked(self.place, OWN_READ, context.heard.at);
+        Taken::Doubt
     }
 }

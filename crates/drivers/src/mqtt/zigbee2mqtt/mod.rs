@@ -11,12 +11,14 @@
 //! | `device` | one device: what its messages mean |
 //! | `pending` | commands and reads that are still open |
 //! | `message`, `actions`, `logging` | fields, action words and error lines, as text |
+//! | `info` | the hub's settings |
 //! | `complaints` | what an error line answers |
 
 mod actions;
 mod complaints;
 mod device;
 mod devices;
+mod info;
 mod logging;
 mod message;
 mod pending;
@@ -35,6 +37,7 @@ use thumbturn_core::time::Moment;
 
 use self::device::{Device, Ear, Heard};
 use self::devices::BoltSpec;
+use self::info::Settings;
 use super::outbox::Outbox;
 
 pub(super) use self::devices::{DeviceList, parse};
@@ -66,7 +69,7 @@ pub(super) struct Hub {
     left: HashSet<String>,
     lists: u32,
     relist: Option<Relist>,
-    attribute_output: bool,
+    settings: Settings,
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +111,7 @@ impl Hub {
             left: HashSet::new(),
             lists: 0,
             relist: None,
-            attribute_output: false,
+            settings: Settings::default(),
         }
     }
 
@@ -170,16 +173,15 @@ impl Hub {
     }
 
     fn hear_info(&mut self, payload: &[u8]) {
-        let output = output_mode(payload);
-        let attribute_output = output.as_deref() == Some("attribute");
-        if attribute_output && !self.attribute_output {
+        let Some(settings) = Settings::read(payload) else { return };
+        if settings.single_attributes && !self.settings.single_attributes {
             tracing::warn!(
                 base_topic = self.base,
                 "this Zigbee2MQTT publishes single attributes (advanced.output: attribute); its locks cannot be heard. \
                  Set it to json or attribute_and_json"
             );
         }
-        self.attribute_output = attribute_output;
+        self.settings = settings;
     }
 
     /// A device that left may come back in the same breath (a repair does that), so this only counts together with a
@@ -226,7 +228,7 @@ impl Hub {
     /// Topic and payload of a command. Never `TOGGLE`: the hub may repeat a command by itself.
     pub(super) fn command(&self, lock: &NativeId, wanted: Bolt) -> Result<(String, String), NotWritten> {
         let (device, place, spec) = self.find(lock)?;
-        if device.available == Some(false) || device.listed.is_disabled {
+        if !device.is_available(&self.settings) {
             return Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
         }
         if !device.pending.has_room(place) {
@@ -312,12 +314,12 @@ impl Hub {
     ///
     /// Availability is a slow signal: for a battery lock "offline" means that nothing was heard for hours. It is the
     /// hub's verdict all the same and what people see there, so the lock counts as unreachable until its next word
-    /// (or the answer to a read) takes that back.
+    /// (or the answer to a read) takes that back. It counts for nothing on a hub whose settings say that it tells no
+    /// availability: then it is what the broker kept from before that was switched off.
     pub(super) fn tell_reach(&mut self, out: &mut Outbox) {
         let hub_online = self.online == Some(true);
         for device in self.devices.values_mut() {
-            let reachable =
-                hub_online && device.ear.may_command() && device.available != Some(false) && !device.listed.is_disabled;
+            let reachable = hub_online && device.ear.may_command() && device.is_available(&self.settings);
             let reach = if reachable { Reachability::Reachable } else { Reachability::Unreachable };
             if device.reach.replace(reach) == Some(reach) {
                 continue;
@@ -381,21 +383,4 @@ fn is_online(payload: &[u8]) -> Option<bool> {
         "offline" => Some(false),
         _ => None,
     }
-}
-
-/// `config.advanced.output` of `bridge/info`.
-fn output_mode(payload: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Info {
-        config: Config,
-    }
-    #[derive(serde::Deserialize)]
-    struct Config {
-        advanced: Advanced,
-    }
-    #[derive(serde::Deserialize)]
-    struct Advanced {
-        output: Option<String>,
-    }
-    serde_json::from_slice::<Info>(payload).ok()?.config.advanced.output
 }

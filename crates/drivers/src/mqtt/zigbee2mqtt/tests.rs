@@ -566,6 +566,69 @@ fn an_unavailable_lock_takes_no_commands_but_may_be_asked() {
     assert_eq!(out.signals.len(), 2);
 }
 
+impl Bench {
+    /// Whether commands may be sent to the lock.
+    fn is_reachable(&mut self) -> bool {
+        self.hub.tell_reach(&mut Outbox::default());
+        self.hub.command(&lock(), Bolt::Locked).is_ok()
+    }
+}
+
+#[test]
+fn a_word_of_the_lock_is_newer_than_an_offline_that_the_broker_kept() {
+    let topic = format!("{NAME}/availability");
+    let action = json!({"action": "pin_code_added", "action_source_name": "keypad", "action_user": 7});
+    for (seen, state, further, may_be_old) in [
+        (true, "LOCK", json!({}), false),
+        (true, "LOCK", json!({"battery": 1}), false),
+        (false, "LOCK", action, false),
+        (false, "UNLOCK", json!({}), true),
+    ] {
+        let mut bench = Bench::at(seen, "LOCK");
+        bench.raw(&topic, r#"{"state":"offline"}"#, true);
+        assert!(!bench.is_reachable());
+        bench.state(state, &further);
+        assert_eq!(bench.is_reachable(), !may_be_old, "{seen} {state} {further}");
+        // The answer to the read that the first word brought about.
+        bench.state(state, &json!({}));
+        assert!(bench.is_reachable(), "{seen} {state} {further}");
+        bench.raw(&topic, r#"{"state":"offline"}"#, false);
+        assert!(!bench.is_reachable(), "that is newer again");
+    }
+}
+
+#[test]
+fn what_a_hub_repeats_brings_no_lock_back() {
+    let topic = format!("{NAME}/availability");
+    for seen in [true, false] {
+        let mut bench = Bench::at(seen, "LOCK");
+        let before = bench.now.before(Duration::from_secs(5)).wall;
+        let old = if seen { json!({"last_seen": format!("{before:.3}")}) } else { json!({}) };
+        bench.raw(&topic, r#"{"state":"offline"}"#, true);
+        bench.say("LOCK", &old, false);
+        bench.say("UNLOCK", &json!({}), true);
+        bench.raw("bridge/state", r#"{"state":"online"}"#, false);
+        bench.say("LOCK", &old, false);
+        assert!(!bench.is_reachable(), "last_seen {seen}");
+    }
+}
+
+#[test]
+fn an_offline_from_before_availability_was_switched_off_is_void() {
+    let mut bench = Bench::at(true, "LOCK");
+    bench.raw(&format!("{NAME}/availability"), r#"{"state":"offline"}"#, true);
+    for (config, reachable) in [
+        (json!({"availability": {"enabled": false}}), true),
+        (json!({"availability": {"enabled": true}}), false),
+        (json!({"availability": {"enabled": false}, "devices": {IEEE: {"availability": {"timeout": 60}}}}), false),
+        (json!({"availability": {"enabled": true}, "devices": {IEEE: {"availability": false}}}), true),
+        (json!({}), false),
+    ] {
+        bench.raw("bridge/info", &json!({"config": config}).to_string(), true);
+        assert_eq!(bench.is_reachable(), reachable, "{config}");
+    }
+}
+
 #[test]
 fn commands_and_reads_name_the_address_and_never_toggle() {
     let bench = Bench::new();
