@@ -177,8 +177,8 @@ impl Hub {
         if settings.single_attributes && !self.settings.single_attributes {
             tracing::warn!(
                 base_topic = self.base,
-                "this Zigbee2MQTT publishes single attributes (advanced.output: attribute); its locks cannot be heard. \
-                 Set it to json or attribute_and_json"
+                "this Zigbee2MQTT publishes single attributes (advanced.output: attribute); its locks cannot be heard and \
+                 are called offline. Set it to json or attribute_and_json"
             );
         }
         self.settings = settings;
@@ -264,7 +264,7 @@ impl Hub {
             Some((device, place, device.listed.bolts.get(place)?))
         });
         let found = found.ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))?;
-        if found.0.ear == Ear::Deaf {
+        if found.0.ear == Ear::Deaf || self.settings.single_attributes {
             return Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
         }
         Ok(found)
@@ -309,17 +309,17 @@ impl Hub {
         }
     }
 
-    /// Tells which locks can be reached, where that changed: those of a hub that is online, unless the hub says that
-    /// they are not available.
+    /// Tells which locks can be reached, where that changed: those of a hub that is online and publishes whole states,
+    /// unless the hub says that they are not available.
     ///
     /// Availability is a slow signal: for a battery lock "offline" means that nothing was heard for hours. It is the
     /// hub's verdict all the same and what people see there, so the lock counts as unreachable until its next word
     /// (or the answer to a read) takes that back. It counts for nothing on a hub whose settings say that it tells no
     /// availability: then it is what the broker kept from before that was switched off.
     pub(super) fn tell_reach(&mut self, out: &mut Outbox) {
-        let hub_online = self.online == Some(true);
+        let is_heard = self.online == Some(true) && !self.settings.single_attributes;
         for device in self.devices.values_mut() {
-            let reachable = hub_online && device.ear.may_command() && device.is_available(&self.settings);
+            let reachable = is_heard && device.ear.may_command() && device.is_available(&self.settings);
             let reach = if reachable { Reachability::Reachable } else { Reachability::Unreachable };
             if device.reach.replace(reach) == Some(reach) {
                 continue;

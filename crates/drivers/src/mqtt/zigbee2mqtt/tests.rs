@@ -630,6 +630,24 @@ fn an_offline_from_before_availability_was_switched_off_is_void() {
 }
 
 #[test]
+fn locks_of_a_hub_that_publishes_single_attributes_are_out_of_reach() {
+    let mut bench = Bench::at(true, "LOCK");
+    for (output, reachable) in
+        [("attribute", false), ("json", true), ("attribute", false), ("attribute_and_json", true)]
+    {
+        bench.raw("bridge/info", &json!({"config": {"advanced": {"output": output}}}).to_string(), true);
+        let mut out = Outbox::default();
+        bench.hub.tell_reach(&mut out);
+        let expected = if reachable { Reachability::Reachable } else { Reachability::Unreachable };
+        assert!(matches!(&out.signals[..], [Signal::Reach(_, reach)] if *reach == expected), "{output}: {out:?}");
+        assert_eq!(
+            (bench.hub.command(&lock(), Bolt::Locked).is_ok(), bench.hub.read(&lock()).is_ok()),
+            (reachable, reachable)
+        );
+    }
+}
+
+#[test]
 fn commands_and_reads_name_the_address_and_never_toggle() {
     let bench = Bench::new();
     let topic = format!("zigbee2mqtt/{IEEE}/set");
