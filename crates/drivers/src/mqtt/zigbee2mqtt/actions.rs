@@ -14,10 +14,32 @@ pub(super) enum Told {
     Operated(Bolt, Option<(Method, Option<u32>)>),
     /// A code was refused at the lock; the reason in the contract's words where it is clear.
     Denied(Option<&'static str>),
-    /// A code that came over the radio was refused: our command was not carried out.
-    RadioRefused,
+    /// What came over the radio was refused: our command was not carried out.
+    RadioRefused(Refusal),
     /// Nothing about the bolt (a code was added, …).
     Nothing,
+}
+
+/// Why a lock refused what came over the radio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It wants a code.
+    Code,
+    /// Its schedule does not allow it now.
+    Schedule,
+    /// It does not say.
+    Untold,
+}
+
+impl Refusal {
+    /// In words for people.
+    pub(super) const fn why(self) -> &'static str {
+        match self {
+            Self::Code => "The lock wants a code with commands that come over the radio.",
+            Self::Schedule => "The lock's schedule does not allow this at present.",
+            Self::Untold => "The lock refused the command.",
+        }
+    }
 }
 
 /// Reads the action of a state message; `None` if there is none. It appears in one message and is not repeated.
@@ -68,10 +90,13 @@ fn is_refusal(word: &str) -> bool {
 }
 
 fn refused(word: &str, source: Option<Source>) -> Told {
-    if source == Some(Source::Radio) {
-        return Told::RadioRefused;
+    let is_about_code = word.contains("invalid_pin");
+    match source {
+        Some(Source::Radio) if is_about_code => Told::RadioRefused(Refusal::Code),
+        Some(Source::Radio) if word.contains("schedule") => Told::RadioRefused(Refusal::Schedule),
+        Some(Source::Radio) => Told::RadioRefused(Refusal::Untold),
+        _ => Told::Denied(is_about_code.then_some("unknown_code")),
     }
-    Told::Denied(word.contains("invalid_pin").then_some("unknown_code"))
 }
 
 fn operated(word: &str, source: Option<Source>, user: Option<u32>) -> Told {
@@ -167,8 +192,13 @@ mod tests {
             ),
             (
                 json!({"action": "unlock_failure_invalid_pin_or_id", "action_source_name": "rf"}),
-                Some(Told::RadioRefused),
+                Some(Told::RadioRefused(Refusal::Code)),
             ),
+            (
+                json!({"action": "lock_failure_invalid_schedule", "action_source": 1}),
+                Some(Told::RadioRefused(Refusal::Schedule)),
+            ),
+            (json!({"action": "lock_failure", "action_source_name": "rf"}), Some(Told::RadioRefused(Refusal::Untold))),
             (
                 json!({"action": "pin_code_added", "action_source_name": "keypad", "action_user": 7}),
                 Some(Told::Nothing),

@@ -29,7 +29,7 @@ use thumbturn_core::locks::Reachability;
 use thumbturn_core::ports::{Answer, How, ReadId, Refused, Report, Said, Signal};
 use thumbturn_core::time::Moment;
 
-use super::actions::{self, Told};
+use super::actions::{self, Refusal, Told};
 use super::devices::{BoltSpec, Listed};
 use super::info::Settings;
 use super::message::{self, LastSeen};
@@ -199,7 +199,7 @@ impl Device {
                 Some(Told::Denied(reason)) => {
                     out.tell(Signal::Denied(bolt.native.clone(), reason, context.heard.at));
                 }
-                Some(Told::RadioRefused) => bolt.refused(context, pending, out),
+                Some(Told::RadioRefused(refusal)) => bolt.refused(refusal, context, pending, out),
                 _ => {}
             }
             let Some(said) = said else { continue };
@@ -391,11 +391,11 @@ impl BoltState {
         }
     }
 
-    /// A code that came over the radio was wrong: our command is the only one that can have brought it.
-    fn refused(&self, context: &Context, pending: &mut Pending, out: &mut Outbox) {
-        if let Some(attempt) = pending.command_failed(self.place) {
-            let why = "The lock wants a code with commands that come over the radio.";
-            self.answer(attempt, Answer::Refused(Refused::Other(why.to_owned())), context.heard.at, out);
+    /// What came over the radio was refused: our command is the only one that can have brought it.
+    fn refused(&self, refusal: Refusal, context: &Context, pending: &mut Pending, out: &mut Outbox) {
+        if let Some(attempt) = pending.refused(self.place, context.heard.at) {
+            let answer = Answer::Refused(Refused::Other(refusal.why().to_owned()));
+            self.answer(attempt, answer, context.heard.at, out);
         }
     }
 
@@ -439,14 +439,14 @@ impl BoltState {
     /// The hub heard the lock and had nothing new to say: that was the acknowledgement. (A lock that refuses looks the
     /// same, so this says that the lock was reached, never that it moved.)
     fn acknowledged(&self, said: Said, context: &Context, pending: &mut Pending, out: &mut Outbox) {
-        if let Some(attempt) = pending.acknowledged() {
+        if let Some(attempt) = pending.acknowledged(context.heard.at) {
             self.answer(attempt, Answer::Accepted, context.heard.at, out);
         }
         out.report(&self.native, context.report(said, How::Remembered));
     }
 
     fn answered(&self, said: Said, context: &Context, pending: &mut Pending, out: &mut Outbox) {
-        if let Some(read) = pending.answered() {
+        if let Some(read) = pending.answered(context.heard.at) {
             out.report(&self.native, context.report(said, How::Read(read)));
         }
     }

@@ -27,6 +27,9 @@ const FORGET: Duration = Duration::from_secs(40);
 /// this time; until then a word on the cause may follow.
 const COVERED: Duration = Duration::from_millis(300);
 
+/// For this long after its acknowledgement a command may still be called refused by the lock.
+const REFUSABLE: Duration = Duration::from_secs(30);
+
 /// How many requests may be open for one bolt.
 const MOST: usize = 16;
 
@@ -34,6 +37,8 @@ const MOST: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
     entries: VecDeque<Entry>,
+    /// The last command that the lock took, with its bolt, of which no effect was heard: it may yet refuse it.
+    taken: Option<(usize, AttemptId, Moment)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,24 +120,35 @@ impl Pending {
 
     /// The oldest command was acknowledged, as far as the message tells: as long as another bolt has a request open, it
     /// may be that one's, and then nothing is said.
-    pub(super) fn acknowledged(&mut self) -> Option<AttemptId> {
+    pub(super) fn acknowledged(&mut self, at: Moment) -> Option<AttemptId> {
         let Entry { bolt, what: What::Command(attempt), .. } = *self.entries.front()? else { return None };
         self.entries.pop_front();
+        self.taken = Some((bolt, attempt, at));
         self.entries.iter().all(|entry| entry.bolt == bolt).then_some(attempt)
     }
 
     /// The oldest read was answered; commands before it are through.
-    pub(super) fn answered(&mut self) -> Option<ReadId> {
+    pub(super) fn answered(&mut self, at: Moment) -> Option<ReadId> {
         while let Some(entry) = self.entries.pop_front() {
-            if let What::Read { id, .. } = entry.what {
-                return Some(id);
+            match entry.what {
+                What::Read { id, .. } => return Some(id),
+                What::Command(attempt) => self.taken = Some((entry.bolt, attempt, at)),
             }
         }
         None
     }
 
+    /// The lock refused what came over the radio: the command that it took last, or else the oldest that is open. (If
+    /// the newest is meant after all, its end stays unknown rather than wrong.)
+    pub(super) fn refused(&mut self, bolt: usize, at: Moment) -> Option<AttemptId> {
+        let taken = self.taken.take_if(|(of, _, _)| *of == bolt);
+        let recent = taken.filter(|(_, _, since)| at.since(*since) <= REFUSABLE);
+        recent.map(|(_, attempt, _)| attempt).or_else(|| self.command_failed(bolt))
+    }
+
     /// Commands to a bolt before its first read are through: their effect was reported.
     pub(super) fn commands_are_through(&mut self, bolt: usize) {
+        self.taken.take_if(|(of, _, _)| *of == bolt);
         let mut before_read = true;
         self.entries.retain(|entry| {
             before_read &= entry.bolt != bolt || !entry.is_read();
@@ -182,6 +198,7 @@ impl Pending {
 
     /// Everything is void, since the hub is gone: the reads that were open, each with its bolt.
     pub(super) fn clear(&mut self) -> Vec<(usize, ReadId)> {
+        self.taken = None;
         let entries = std::mem::take(&mut self.entries);
         let reads = entries.into_iter().filter_map(|entry| match entry.what {
             What::Read { id, told_failed: false, .. } => Some((entry.bolt, id)),

@@ -215,6 +215,46 @@ fn wrong_codes_are_denied_at_the_keypad_and_refused_over_the_radio() {
 }
 
 #[test]
+fn a_refusal_that_follows_the_acknowledgement_is_still_the_commands() {
+    let wrong = json!({"action": "unlock_failure_invalid_pin_or_id", "action_source_name": "rf"});
+    let mut bench = Bench::at(true, "LOCK");
+    let attempt = bench.command(1);
+    bench.pass(44);
+    assert_eq!(answers(&bench.state("LOCK", &json!({}))), [(attempt, Answer::Accepted)]);
+    bench.pass(100);
+    let refused = answers(&bench.state("LOCK", &wrong));
+    assert!(matches!(&refused[..], [(by, Answer::Refused(_))] if *by == attempt), "{refused:?}");
+    bench.pass(100);
+    assert!(answers(&bench.state("LOCK", &wrong)).is_empty(), "said once");
+    // One that moved the bolt was not refused, and one from long ago is not meant.
+    for (state, pause) in [("UNLOCK", 100), ("LOCK", 31_000)] {
+        bench.command(2);
+        bench.pass(44);
+        bench.state("LOCK", &json!({}));
+        bench.pass(pause);
+        bench.state(state, &json!({}));
+        bench.pass(100);
+        assert!(answers(&bench.state(state, &wrong)).is_empty(), "{state}");
+        bench.state("LOCK", &json!({}));
+    }
+}
+
+#[test]
+fn a_refusal_is_told_for_what_it_is() {
+    for (word, part) in [
+        ("unlock_failure_invalid_pin_or_id", "code"),
+        ("unlock_failure_invalid_schedule", "schedule"),
+        ("lock_failure", "refused"),
+    ] {
+        let mut bench = Bench::at(true, "LOCK");
+        bench.command(1);
+        let answers = answers(&bench.state("LOCK", &json!({"action": word, "action_source_name": "rf"})));
+        let [(_, Answer::Refused(Refused::Other(why)))] = &answers[..] else { panic!("{word}: {answers:?}") };
+        assert!(why.contains(part) && why.contains("code") == (part == "code"), "{word}: {why}");
+    }
+}
+
+#[test]
 fn what_was_retained_is_remembered_its_action_too() {
     let mut bench = Bench::new();
     let signals = bench.say("UNLOCK", &json!({"action": "unlock", "action_source_name": "rf"}), true).signals;
