@@ -78,8 +78,7 @@ impl MqttDriver {
     ) -> Result<Arc<dyn Link>, ConnectError> {
         let config = parse_config(&account.config).map_err(|problem| ConnectError::BadConfig(problem.to_string()))?;
         let connection = Connection::open(&config).await?;
-        let known = known.iter().map(|device| device.about.native.clone()).collect();
-        let state = State::new(&config, known, self.clock.now());
+        let state = State::new(&config, state::still_there(known), self.clock.now());
         let first = Outbox { subscribe: state.first_topics(), ..Outbox::default() };
         let mut desk = Desk::new(state, connection.client.clone());
         desk.settle(first);

@@ -2,9 +2,10 @@
 //!
 //! No clock, no socket and no task: messages and moments come in, an [`Outbox`] comes out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use thumbturn_core::devices::{Device, OfflineBecause, Reach};
 use thumbturn_core::ids::{AttemptId, NativeId};
 use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
 use thumbturn_core::ports::{NotWritten, ReadId, Signal};
@@ -65,12 +66,9 @@ impl State {
     /// The state of a session that begins `now`, with the locks of earlier ones.
     pub(super) fn new(config: &Config, known: Vec<NativeId>, now: Moment) -> Self {
         let bases = &config.zigbee2mqtt_base_topics;
-        let mut addresses: Vec<String> = known
-            .iter()
-            .filter(|native| is_zigbee(native))
-            .map(|native| native.as_str().split('/').next().unwrap_or_default().to_owned())
-            .collect();
-        addresses.dedup();
+        let addresses: BTreeSet<String> =
+            known.iter().filter(|native| is_zigbee(native)).map(|native| address(native).to_owned()).collect();
+        let addresses: Vec<String> = addresses.into_iter().collect();
         Self {
             hubs: bases.iter().map(|base| Hub::new(base, addresses.clone())).collect(),
             discovery: Discovery::new(&config.discovery_prefix, bases),
@@ -280,6 +278,18 @@ impl State {
         }
         out.tell(Signal::Synced);
     }
+}
+
+/// The locks of earlier sessions that may still be there. One that its hub removed is not missed: to look for it would
+/// make the hub publish all its lists at each start. If it comes back, a list says so.
+pub(super) fn still_there(known: &[Device]) -> Vec<NativeId> {
+    let removed = |reach| matches!(reach, Reach::Offline { because: OfflineBecause::DeviceRemoved, .. });
+    known.iter().filter(|device| !removed(device.state.reach)).map(|device| device.about.native.clone()).collect()
+}
+
+/// The address of the device that a lock of a Zigbee2MQTT belongs to.
+fn address(native: &NativeId) -> &str {
+    native.as_str().split('/').next().unwrap_or_default()
 }
 
 /// Whether a lock is one of a Zigbee2MQTT.

@@ -94,6 +94,21 @@ async fn a_lock_that_went_while_the_server_was_down_is_removed_after_a_second_li
     assert_eq!(house.unlock(LOCK).await, CONFIRMED);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_lock_is_not_looked_for_at_each_start() {
+    let mut house = House::with(SimConfig::zigbee2mqtt(2)).await;
+    house.sim.remove_lock("lock-002");
+    let removed = |reach| matches!(reach, Reach::Offline { because: OfflineBecause::DeviceRemoved, .. });
+    house.until("removed", "lock-002", |state| removed(state.reach)).await;
+    let watch = Watch::start(house.broker.broker(), &["zigbee2mqtt/bridge/request/#"]).await.unwrap();
+    drop(std::mem::replace(&mut house.engine, idle().await));
+    house.restart_server().await;
+    house.shows(LOCK, Bolt::Locked).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(watch.all().is_empty(), "{:?}", watch.all());
+    assert!(removed(house.state("lock-002").reach));
+}
+
 /// An engine without accounts, to put in the place of one that is to end.
 async fn idle() -> thumbturn_core::hub::Engine {
     let shelf: std::sync::Arc<dyn thumbturn_core::ports::Store> = std::sync::Arc::new(crate::house::Shelf::default());
