@@ -142,10 +142,20 @@ impl State {
             let count = self.hubs.len();
             out.signals.extend(self.orphans.missed(hub, count, is_zigbee).into_iter().map(Signal::Gone));
         }
+        self.sort_addresses(hub);
         for (index, hub) in self.hubs.iter_mut().enumerate() {
             if self.orphans.wait_for(index) {
                 hub.ask_for_list(at.after(SECOND_LIST));
             }
+        }
+    }
+
+    /// What one hub lists, no other hub is asked about.
+    fn sort_addresses(&mut self, hub: usize) {
+        let (before, from) = self.hubs.split_at_mut(hub);
+        let Some((own, after)) = from.split_first_mut() else { return };
+        for other in before.iter_mut().chain(after) {
+            other.cannot_have(|ieee| own.knows(ieee));
         }
     }
 
@@ -295,4 +305,48 @@ fn address(native: &NativeId) -> &str {
 /// Whether a lock is one of a Zigbee2MQTT.
 fn is_zigbee(native: &NativeId) -> bool {
     !native.as_str().starts_with(discovery::NATIVE_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::config::parse_config;
+    use super::*;
+
+    const NOW: Moment = Moment { wall: jiff::Timestamp::UNIX_EPOCH, steady: Duration::from_secs(100) };
+
+    /// The state of a broker with the hubs `a` and `b`, both online.
+    fn two_hubs(known: &[&str]) -> State {
+        let config = json!({"url": "mqtt://x", "zigbee2mqtt_base_topics": ["a", "b"]}).to_string();
+        let known = known.iter().map(|native| NativeId((*native).to_owned())).collect();
+        let mut state = State::new(&parse_config(&config).unwrap(), known, NOW);
+        for topic in ["a/bridge/state", "b/bridge/state"] {
+            state.hear(&Message { topic, payload: b"online", retained: true, at: NOW }, &mut Outbox::default());
+        }
+        state
+    }
+
+    fn lock(ieee: &str) -> Value {
+        json!({"ieee_address": ieee, "friendly_name": ieee, "definition": {"exposes": [{"type": "lock", "features": [
+            {"name": "state", "property": "state", "access": 7}]}]}})
+    }
+
+    fn list(state: &mut State, hub: usize, locks: &[&str]) -> Vec<Signal> {
+        let entries: Vec<Value> = locks.iter().map(|ieee| lock(ieee)).collect();
+        let mut out = Outbox::default();
+        state.listed(hub, zigbee2mqtt::parse(Value::from(entries).to_string().as_bytes()), NOW, &mut out);
+        out.signals
+    }
+
+    #[test]
+    fn a_hub_is_not_asked_about_the_locks_of_another() {
+        let mut state = two_hubs(&["0x1", "0x2/left", "0x2/right", "0x3"]);
+        list(&mut state, 0, &["0x1", "0x2"]);
+        let mut out = Outbox::default();
+        state.tick(NOW.after(Duration::from_secs(2)), true, &mut out);
+        let asked: Vec<&str> = out.requests.iter().map(|(topic, _)| topic.as_str()).collect();
+        assert_eq!(asked, ["a/bridge/request/device/options", "b/bridge/request/device/options"]);
+        assert!(out.requests[1].1.contains("0x3"), "{out:?}");
+    }
 }

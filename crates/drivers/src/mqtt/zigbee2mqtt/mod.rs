@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `devices` | the device list, parsed |
 //! | `roster` | what a new list changes |
+//! | `relist` | asking for a list that the broker lost |
 //! | `device` | one device: what its messages mean |
 //! | `pending` | commands and reads that are still open |
 //! | `message`, `actions`, `logging` | fields, action words and error lines, as text |
@@ -22,6 +23,7 @@ mod info;
 mod logging;
 mod message;
 mod pending;
+mod relist;
 mod roster;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,7 @@ use thumbturn_core::time::Moment;
 use self::device::{Device, Ear, Heard};
 use self::devices::BoltSpec;
 use self::info::Settings;
+use self::relist::Relist;
 use super::outbox::Outbox;
 
 pub(super) use self::devices::{DeviceList, parse};
@@ -48,9 +51,6 @@ const STARTING: Duration = Duration::from_secs(60);
 
 /// How long the retained device list may take before the hub is asked to publish it again.
 const LIST_GRACE: Duration = Duration::from_millis(1500);
-
-/// How often a hub is asked for its list; the pause doubles each time.
-const LIST_TRIES: u32 = 6;
 
 /// One hub.
 #[derive(Debug)]
@@ -76,13 +76,6 @@ pub(super) struct Hub {
 enum Topic {
     State(String),
     Availability(String),
-}
-
-/// The hub is to be asked for its list.
-#[derive(Clone, Copy, Debug)]
-struct Relist {
-    due: Moment,
-    tries: u32,
 }
 
 /// A message on one of a hub's topics.
@@ -117,7 +110,9 @@ impl Hub {
 
     /// The topics of the hub itself.
     pub(super) fn own_topics(&self) -> impl Iterator<Item = String> + '_ {
-        ["state", "info", "devices", "event", "logging"].into_iter().map(|what| format!("{}/bridge/{what}", self.base))
+        ["state", "info", "devices", "event", "logging", "response/device/options"]
+            .into_iter()
+            .map(|what| format!("{}/bridge/{what}", self.base))
     }
 
     /// The part of `topic` below the base topic.
@@ -151,6 +146,7 @@ impl Hub {
             "bridge/info" => self.hear_info(incoming.payload),
             "bridge/event" => self.hear_event(incoming.payload),
             "bridge/logging" => self.hear_complaint(incoming, out),
+            "bridge/response/device/options" => self.hear_list_response(incoming.payload, out),
             rest => match self.topics.get(rest).cloned() {
                 Some(Topic::State(ieee)) => self.hear_device(&ieee, incoming, out),
                 Some(Topic::Availability(ieee)) => self.hear_availability(&ieee, incoming),
@@ -333,15 +329,10 @@ impl Hub {
         }
     }
 
-    /// The hub is to publish its list again, at `due`.
-    pub(super) fn ask_for_list(&mut self, due: Moment) {
-        self.relist.get_or_insert(Relist { due, tries: 0 });
-    }
-
     /// When something is due.
     pub(super) fn wake_at(&self) -> Option<Moment> {
         let pending = self.devices.values().filter_map(|device| device.pending.wake_at());
-        pending.chain(self.relist.map(|relist| relist.due)).min_by_key(|at| at.steady)
+        pending.chain(self.relist.as_ref().map(|relist| relist.due)).min_by_key(|at| at.steady)
     }
 
     /// What time alone brings about.
@@ -349,24 +340,7 @@ impl Hub {
         for device in self.devices.values_mut() {
             device.tick(now, out);
         }
-        if self.relist.is_some_and(|relist| relist.due.steady <= now.steady) {
-            self.request_list(now, out);
-        }
-    }
-
-    /// A change of no option at all makes the hub publish its lists. It needs the address of some device.
-    fn request_list(&mut self, now: Moment, out: &mut Outbox) {
-        let Some(relist) = self.relist.take() else { return };
-        if self.online != Some(true) || relist.tries >= LIST_TRIES {
-            return;
-        }
-        let candidates = self.everyone.iter().chain(&self.known);
-        let count = self.everyone.len() + self.known.len();
-        let Some(ieee) = candidates.cycle().nth(relist.tries as usize % count.max(1)) else { return };
-        let payload = json!({"id": ieee, "options": {}, "transaction": "thumbturn-list"});
-        out.request(format!("{}/bridge/request/device/options", self.base), payload.to_string());
-        let due = now.after(Duration::from_secs(1) * 2_u32.saturating_pow(relist.tries));
-        self.relist = Some(Relist { due, tries: relist.tries + 1 });
+        self.request_list(now, out);
     }
 }
 

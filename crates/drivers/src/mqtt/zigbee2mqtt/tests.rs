@@ -893,11 +893,53 @@ fn a_lost_list_is_asked_for_with_the_address_of_a_known_lock() {
     assert_eq!(topic, "zigbee2mqtt/bridge/request/device/options");
     let payload: Value = serde_json::from_str(payload).unwrap();
     assert_eq!((&payload["id"], &payload["options"]), (&json!(IEEE), &json!({})));
-    for _ in 0..20 {
+    for _ in 0..24 * 60 {
         bench.pass(60_000);
         bench.hub.tick(bench.now, &mut out);
     }
-    assert_eq!(out.requests.len(), 6, "bounded");
+    assert!((90..120).contains(&out.requests.len()), "seldom, but for ever: {}", out.requests.len());
+    bench.hub.apply(list(vec![yale(IEEE, NAME)]), 100, bench.now, &mut out);
+    assert_eq!(bench.hub.wake_at(), None);
+}
+
+#[test]
+fn a_hub_that_does_not_know_an_address_is_asked_with_the_next_one_at_once() {
+    let addresses = ["0x1", "0x2", "0x3"];
+    let hub = Hub::new("zigbee2mqtt", addresses.map(str::to_owned).to_vec());
+    let mut bench = Bench { hub, now: Bench::new().now, seen: true };
+    bench.raw("bridge/state", r#"{"state":"online"}"#, true);
+    for pause in [1500, 1000, 2000, 4000] {
+        bench.pass(pause - 1);
+        let mut out = Outbox::default();
+        bench.hub.tick(bench.now, &mut out);
+        assert!(out.requests.is_empty(), "a pause of {pause} ms");
+        bench.pass(1);
+        bench.hub.tick(bench.now, &mut out);
+        for address in addresses {
+            let request: Value = serde_json::from_str(&out.requests[0].1).unwrap();
+            assert_eq!((out.requests.len(), &request["id"]), (1, &json!(address)));
+            let response = |transaction: &Value, status: &str| {
+                json!({"data": {}, "error": format!("Device '{address}' does not exist"), "status": status,
+                    "transaction": transaction})
+                .to_string()
+            };
+            for other in [response(&json!("else's"), "error"), response(&Value::Null, "error"), "[]".to_owned()] {
+                assert!(bench.respond(&other).is_empty(), "{other}");
+            }
+            assert!(bench.respond(&response(&request["transaction"], "ok")).is_empty());
+            out.requests = bench.respond(&response(&request["transaction"], "error"));
+        }
+        assert!(out.requests.is_empty(), "each was tried");
+    }
+}
+
+impl Bench {
+    fn respond(&mut self, response: &str) -> Vec<(String, String)> {
+        let mut out = Outbox::default();
+        let (rest, payload) = ("bridge/response/device/options", response.as_bytes());
+        self.hub.hear(&Incoming { rest, payload, retained: false, at: self.now }, &mut out);
+        out.requests
+    }
 }
 
 #[test]
