@@ -11,7 +11,8 @@ use crate::mqtt::outbox::Outbox;
 impl Hub {
     pub(super) fn hear_complaint(&mut self, incoming: &Incoming<'_>, out: &mut Outbox) {
         let Some(text) = logging::error_text(incoming.payload) else { return };
-        match logging::read(&text) {
+        let is_known = |name: &str| self.names.contains_key(name) || self.devices.contains_key(name);
+        match logging::read(&text, is_known) {
             Some(Complaint::Failed { is_read, key, entity, why }) => {
                 let ieee = self.names.get(entity).map_or(entity, String::as_str).to_owned();
                 let Some(device) = self.devices.get_mut(&ieee) else { return };

@@ -53,27 +53,41 @@ pub(super) fn error_text(payload: &[u8]) -> Option<String> {
     (line.level == "error").then(|| line.message.into_owned())
 }
 
-/// Reads an error line.
-pub(super) fn read(text: &str) -> Option<Complaint<'_>> {
+/// Reads an error line. A name may hold anything, even what ends it in a line, so `is_known` tells which of the possible
+/// ones is a device's; if none is, the shortest is taken.
+pub(super) fn read<'a>(text: &'a str, is_known: impl Fn(&str) -> bool) -> Option<Complaint<'a>> {
     let text = text.strip_prefix("z2m:").unwrap_or(text).trim_start();
     if let Some(rest) = text.strip_prefix("Publish '") {
-        return failed(rest);
+        return failed(rest, is_known);
     }
     if let Some(rest) = text.strip_prefix("No converter available for '") {
         let (key, rest) = rest.split_once("' on '")?;
-        let (entity, _) = rest.split_once("':").or_else(|| rest.rsplit_once('\''))?;
+        let entity = entity(rest, "'", is_known)?.0;
         return Some(Complaint::Failed { is_read: false, key, entity, why: Why::NoConverter });
     }
-    let entity = text.strip_prefix("Entity '")?.split_once("' is unknown")?.0;
+    let entity = entity(text.strip_prefix("Entity '")?, "' is unknown", is_known)?.0;
     Some(Complaint::Unknown { entity })
 }
 
-fn failed(rest: &str) -> Option<Complaint<'_>> {
+fn failed<'a>(rest: &'a str, is_known: impl Fn(&str) -> bool) -> Option<Complaint<'a>> {
     let (verb, rest) = rest.split_once("' '")?;
     let (key, rest) = rest.split_once("' to '")?;
-    let (entity, error) = rest.split_once("' failed: ")?;
+    let (entity, error) = entity(rest, "' failed: ", is_known)?;
     let why = if error.contains(" not allowed, choose between") { Why::NotAllowed } else { Why::Radio };
     Some(Complaint::Failed { is_read: verb == "get", key, entity, why })
+}
+
+/// The name before `end`, and what follows: the longest that is known, or else the shortest.
+fn entity<'a>(text: &'a str, end: &str, is_known: impl Fn(&str) -> bool) -> Option<(&'a str, &'a str)> {
+    let ends = text.rmatch_indices(end).map(|(at, _)| (&text[..at], &text[at + end.len()..]));
+    let mut shortest = None;
+    for (name, rest) in ends {
+        if is_known(name) {
+            return Some((name, rest));
+        }
+        shortest = Some((name, rest));
+    }
+    shortest
 }
 
 #[cfg(test)]
@@ -109,7 +123,7 @@ mod tests {
             ("z2m: Adapter disconnected, stopping", None),
             ("", None),
         ] {
-            assert_eq!(read(line), expected, "{line}");
+            assert_eq!(read(line, |_| false), expected, "{line}");
         }
     }
 

@@ -118,13 +118,13 @@ impl Pending {
         self.entries.iter().find(|entry| entry.is_read())
     }
 
-    /// The oldest command was acknowledged, as far as the message tells: as long as another bolt has a request open, it
-    /// may be that one's, and then nothing is said.
+    /// The oldest command was acknowledged, as far as the message tells: as long as a read is open it may be its answer,
+    /// and as long as another bolt has a request open it may be that one's. Then nothing is said.
     pub(super) fn acknowledged(&mut self, at: Moment) -> Option<AttemptId> {
         let Entry { bolt, what: What::Command(attempt), .. } = *self.entries.front()? else { return None };
         self.entries.pop_front();
         self.taken = Some((bolt, attempt, at));
-        self.entries.iter().all(|entry| entry.bolt == bolt).then_some(attempt)
+        self.entries.iter().all(|entry| entry.bolt == bolt && !entry.is_read()).then_some(attempt)
     }
 
     /// The oldest read was answered; commands before it are through.
