@@ -127,17 +127,21 @@ impl State {
             tracing::warn!(entries = list.malformed, "entries of a Zigbee2MQTT device list cannot be understood");
         }
         let others = |ieee: &str| self.hubs.iter().enumerate().any(|(at, other)| at != hub && other.drives(ieee));
-        list.devices.retain(|device| !others(device.ieee()));
+        let (withheld, devices) = list.devices.into_iter().partition(|device| others(device.ieee()));
+        list.devices = devices;
         let room = self.room();
         let is_evidence = list.is_evidence();
         let Some(own) = self.hubs.get_mut(hub) else { return };
+        own.withhold(withheld);
         let vanished = own.apply(list, room, at, out);
         for native in &vanished.missing {
             self.orphans.add(native.clone(), hub);
             out.tell(Signal::Reach(native.clone(), Reachability::Unreachable));
         }
+        self.hand_over(out);
         self.after(out);
-        out.signals.extend(vanished.left.into_iter().map(Signal::Gone));
+        let left = vanished.left.into_iter().filter(|native| !self.hubs.iter().any(|hub| hub.has(native)));
+        out.signals.extend(left.map(Signal::Gone));
         if is_evidence {
             let count = self.hubs.len();
             out.signals.extend(self.orphans.missed(hub, count, is_zigbee).into_iter().map(Signal::Gone));
@@ -147,6 +151,18 @@ impl State {
             if self.orphans.wait_for(index) {
                 hub.ask_for_list(at.after(SECOND_LIST));
             }
+        }
+    }
+
+    /// What its hub no longer lists, another may have listed already: a lock that was paired anew.
+    fn hand_over(&mut self, out: &mut Outbox) {
+        for at in 0..self.hubs.len() {
+            let room = self.room();
+            let is_free = |ieee: &&str| !self.hubs.iter().any(|hub| hub.drives(ieee));
+            let Some(withheld) = self.hubs.get(at).map(Hub::withheld) else { continue };
+            let free: Vec<String> = withheld.filter(is_free).map(str::to_owned).collect();
+            let Some(hub) = self.hubs.get_mut(at) else { continue };
+            hub.adopt(&free, room, out);
         }
     }
 
@@ -348,5 +364,26 @@ mod tests {
         let asked: Vec<&str> = out.requests.iter().map(|(topic, _)| topic.as_str()).collect();
         assert_eq!(asked, ["a/bridge/request/device/options", "b/bridge/request/device/options"]);
         assert!(out.requests[1].1.contains("0x3"), "{out:?}");
+    }
+
+    #[test]
+    fn a_lock_that_moves_to_another_hub_is_driven_there_once_the_first_lets_go_of_it() {
+        let leave = json!({"type": "device_leave", "data": {"ieee_address": "0x1"}}).to_string();
+        for says_so in [true, false] {
+            let mut state = two_hubs(&[]);
+            list(&mut state, 0, &["0x1", "0x2"]);
+            list(&mut state, 1, &["0x1", "0x3"]);
+            let hub_of = |state: &State| state.command(&NativeId("0x1".to_owned()), Bolt::Locked).unwrap().topic;
+            assert_eq!(hub_of(&state), "a/0x1/set");
+            if says_so {
+                let event = Message { topic: "a/bridge/event", payload: leave.as_bytes(), retained: false, at: NOW };
+                state.hear(&event, &mut Outbox::default());
+            }
+            let signals = list(&mut state, 0, &["0x2"]);
+            assert_eq!(hub_of(&state), "b/0x1/set");
+            assert!(!signals.iter().any(|signal| matches!(signal, Signal::Gone(_))), "{signals:?}");
+            let signals = list(&mut state, 0, &["0x2"]);
+            assert!(signals.is_empty(), "{signals:?}");
+        }
     }
 }

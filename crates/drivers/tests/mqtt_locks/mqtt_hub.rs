@@ -6,7 +6,7 @@ use thumbturn_core::attempts::FailureKind;
 use thumbturn_core::devices::{OfflineBecause, Reach};
 use thumbturn_core::hub::outcome_of;
 use thumbturn_core::locks::{Action, Bolt};
-use thumbturn_locksim::{Bolt as Physical, Fault, Order, SimConfig, Told};
+use thumbturn_locksim::{Bolt as Physical, Fault, Order, Request, SimConfig, Told};
 
 use crate::house::{CONFIRMED, House, failure};
 
@@ -35,6 +35,18 @@ async fn what_happened_while_a_hub_was_away_is_read_back() {
     house.lock(LOCK).turn_by_hand(Order::Unlock, Told::Manual);
     house.sim.revive().await.unwrap();
     house.shows(LOCK, Bolt::Unlocked).await;
+}
+
+async fn a_hub_that_comes_back_has_each_lock_read_once() {
+    let house = house().await;
+    let reads = || house.lock(LOCK).received().iter().filter(|it| it.request == Request::ReadState).count();
+    house.sim.die().await;
+    house.until("offline", LOCK, |state| !state.reach.is_online()).await;
+    let before = reads();
+    house.sim.revive().await.unwrap();
+    house.all_known().await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(reads() - before, 1);
 }
 
 async fn a_hub_that_dies_after_a_command_leaves_the_outcome_to_a_read() {
@@ -89,6 +101,7 @@ async fn what_takes_its_time() {
     tokio::join!(
         a_dead_hub_takes_its_locks_offline_and_gets_no_command(),
         what_happened_while_a_hub_was_away_is_read_back(),
+        a_hub_that_comes_back_has_each_lock_read_once(),
         a_hub_that_dies_after_a_command_leaves_the_outcome_to_a_read(),
         a_command_that_a_frozen_hub_carries_out_late_is_unknown_and_its_movement_told(),
     );

@@ -115,7 +115,7 @@ enum Taken {
     Word,
     /// What the hub had cached.
     Memory,
-    /// The same, and the bolt must be asked (again).
+    /// The same, and the bolt must be asked.
     Doubt,
 }
 
@@ -152,9 +152,9 @@ impl Device {
         !is_called_away && !self.listed.is_disabled
     }
 
-    /// Takes in a state message. Returns the properties that must be asked for once more.
+    /// Takes in a state message. Returns the properties that must be asked for.
     pub(super) fn hear(&mut self, message: &Map<String, Value>, heard: Heard, out: &mut Outbox) -> Vec<String> {
-        let mut ask_again = Vec::new();
+        let mut ask = Vec::new();
         let freshness = self.freshness(message, heard);
         let seen = message::last_seen(message);
         let context = Context {
@@ -170,7 +170,7 @@ impl Device {
         if heard.retained {
             self.recall(message, heard, out);
         } else {
-            ask_again = self.hear_live(message, &context, out);
+            ask = self.hear_live(message, &context, out);
             self.cache_due = false;
         }
         for (bolt, spec) in self.bolts.iter_mut().zip(&self.listed.bolts) {
@@ -180,7 +180,7 @@ impl Device {
             self.last_seen = Some((seen, heard.at));
         }
         self.tell_battery_and_door(message, out);
-        ask_again
+        ask
     }
 
     fn hear_live(&mut self, message: &Map<String, Value>, context: &Context, out: &mut Outbox) -> Vec<String> {
@@ -315,15 +315,18 @@ impl Device {
         }
     }
 
-    /// What time alone brings about.
-    pub(super) fn tick(&mut self, now: Moment, out: &mut Outbox) {
+    /// What time alone brings about. Returns the properties that must be asked for once more.
+    pub(super) fn tick(&mut self, now: Moment, out: &mut Outbox) -> Vec<String> {
+        let mut ask = Vec::new();
         for (place, due) in self.pending.tick(now) {
-            let Some(bolt) = self.bolts.get(place) else { continue };
+            let (Some(bolt), Some(spec)) = (self.bolts.get(place), self.listed.bolts.get(place)) else { continue };
             match due {
                 Due::Failed(read) => out.tell(Signal::ReadFailed(bolt.native.clone(), read)),
                 Due::Settled(read, said, heard) => out.said(&bolt.native, said, How::Read(read), heard),
+                Due::Again => ask.push(spec.state.clone()),
             }
         }
+        ask
     }
 }
 
@@ -430,8 +433,10 @@ impl BoltState {
                 }
                 out.report(&self.native, context.report(said, How::Remembered));
                 let is_doubtful = context.is_replay || context.freshness == Freshness::Stale;
-                let is_due = next == Next::Answer(self.place) && is_doubtful && !context.has_action;
-                if is_due && pending.ask_again() { Taken::Doubt } else { Taken::Memory }
+                if next == Next::Answer(self.place) && is_doubtful && !context.has_action {
+                    pending.doubted(context.heard.at);
+                }
+                Taken::Memory
             }
         }
     }

@@ -38,7 +38,7 @@ use thumbturn_core::ports::{NotWritten, ReadId, Signal};
 use thumbturn_core::time::Moment;
 
 use self::device::{Device, Ear, Heard};
-use self::devices::BoltSpec;
+use self::devices::{BoltSpec, Listed};
 use self::info::Settings;
 use self::relist::Relist;
 use super::outbox::Outbox;
@@ -59,6 +59,8 @@ pub(super) struct Hub {
     online: Option<bool>,
     started: Option<Moment>,
     devices: HashMap<String, Device>,
+    /// Devices of the last list that another hub drives.
+    withheld: HashMap<String, Listed>,
     /// Every IEEE address of the last list, locks or not.
     everyone: HashSet<String>,
     /// IEEE addresses of earlier sessions: something to name in a request when there is no list.
@@ -96,6 +98,7 @@ impl Hub {
             online: None,
             started: None,
             devices: HashMap::new(),
+            withheld: HashMap::new(),
             everyone: HashSet::new(),
             known,
             names: HashMap::new(),
@@ -209,10 +212,8 @@ impl Hub {
         let Some(device) = self.devices.get_mut(ieee) else { return };
         let Ok(Value::Object(message)) = serde_json::from_slice::<Value>(incoming.payload) else { return };
         let heard = Heard { at: incoming.at, retained: incoming.retained, hub_starting };
-        for property in device.hear(&message, heard, out) {
-            let (topic, payload) = read_request(&self.base, ieee, &property);
-            out.request(topic, payload);
-        }
+        let ask = device.hear(&message, heard, out);
+        ask_for(&self.base, ieee, &ask, out);
     }
 
     fn is_starting(&self, now: Moment) -> bool {
@@ -289,10 +290,8 @@ impl Hub {
     /// The broker has confirmed every subscription.
     pub(super) fn subscribed(&mut self, at: Moment, out: &mut Outbox) {
         for device in self.devices.values_mut() {
-            for property in device.heard_from_now_on(at) {
-                let (topic, payload) = read_request(&self.base, &device.listed.ieee, &property);
-                out.request(topic, payload);
-            }
+            let ask = device.heard_from_now_on(at);
+            ask_for(&self.base, &device.listed.ieee, &ask, out);
         }
     }
 
@@ -338,12 +337,22 @@ impl Hub {
     /// What time alone brings about.
     pub(super) fn tick(&mut self, now: Moment, out: &mut Outbox) {
         for device in self.devices.values_mut() {
-            device.tick(now, out);
+            let ask = device.tick(now, out);
+            ask_for(&self.base, &device.listed.ieee, &ask, out);
         }
         self.request_list(now, out);
     }
 }
 
+/// Has the hub read properties of a device.
+fn ask_for(base: &str, ieee: &str, properties: &[String], out: &mut Outbox) {
+    for property in properties {
+        let (topic, payload) = read_request(base, ieee, property);
+        out.request(topic, payload);
+    }
+}
+
+/// Topic and payload of a read.
 fn read_request(base: &str, ieee: &str, property: &str) -> (String, String) {
     (format!("{base}/{ieee}/get"), json!({ property: "" }).to_string())
 }

@@ -23,6 +23,10 @@ pub(super) const OWN_READ: ReadId = ReadId(u64::MAX);
 /// After this long nothing more can come of a request: the hub gives up after 23.1 s at most.
 const FORGET: Duration = Duration::from_secs(40);
 
+/// Something that cannot be told from the answer to a read came while it was open. It is asked again if no answer follows
+/// within this time: a hub that comes back greets with its cache while the locks are being read.
+const DOUBTED: Duration = Duration::from_secs(2);
+
 /// A report of a change while a read is open may be its answer. The read is settled by it if nothing else comes within
 /// this time; until then a word on the cause may follow.
 const COVERED: Duration = Duration::from_millis(300);
@@ -52,7 +56,18 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 enum What {
     Command(AttemptId),
-    Read { id: ReadId, told_failed: bool, asked_again: bool, covered: Option<(Said, Moment)> },
+    Read { id: ReadId, told_failed: bool, doubt: Doubt, covered: Option<(Said, Moment)> },
+}
+
+/// Whether the answer to a read may have come without being known as such.
+#[derive(Clone, Copy, Debug)]
+enum Doubt {
+    /// No.
+    Never,
+    /// Perhaps, at that moment.
+    Since(Moment),
+    /// Perhaps, and so it was asked again. Once is enough.
+    Settled,
 }
 
 /// What is due next, and for which bolt.
@@ -73,6 +88,8 @@ pub(super) enum Due {
     Failed(ReadId),
     /// A read is settled by a change that was reported after it was asked, at that moment.
     Settled(ReadId, Said, Moment),
+    /// A read is to be asked again.
+    Again,
 }
 
 impl Pending {
@@ -102,7 +119,7 @@ impl Pending {
 
     /// Notes a read that was handed to the hub.
     pub(super) fn asked(&mut self, bolt: usize, id: ReadId, at: Moment) {
-        let what = What::Read { id, told_failed: false, asked_again: false, covered: None };
+        let what = What::Read { id, told_failed: false, doubt: Doubt::Never, covered: None };
         self.entries.push_back(Entry { bolt, since: at, what });
     }
 
@@ -186,14 +203,15 @@ impl Pending {
         self.entries.remove(at)
     }
 
-    /// Whether the oldest read should be asked again because something came that cannot be told from its answer. Once
-    /// for each read.
-    pub(super) fn ask_again(&mut self) -> bool {
-        let reads = self.entries.iter_mut().find_map(|entry| match &mut entry.what {
-            What::Read { asked_again, told_failed: false, .. } => Some(asked_again),
+    /// Something came that cannot be told from the answer to the oldest read.
+    pub(super) fn doubted(&mut self, at: Moment) {
+        let doubt = self.entries.iter_mut().find_map(|entry| match &mut entry.what {
+            What::Read { doubt, told_failed: false, .. } => Some(doubt),
             _ => None,
         });
-        reads.is_some_and(|asked_again| !std::mem::replace(asked_again, true))
+        if let Some(doubt @ Doubt::Never) = doubt {
+            *doubt = Doubt::Since(at);
+        }
     }
 
     /// Everything is void, since the hub is gone: the reads that were open, each with its bolt.
@@ -224,6 +242,11 @@ impl Pending {
                     due.push((entry.bolt, Due::Settled(*id, *said, *heard)));
                     false
                 }
+                What::Read { doubt: doubt @ Doubt::Since(_), told_failed: false, .. } => {
+                    *doubt = Doubt::Settled;
+                    due.push((entry.bolt, Due::Again));
+                    true
+                }
                 What::Read { id, told_failed, .. } if !*told_failed => {
                     *told_failed = true;
                     due.push((entry.bolt, Due::Failed(*id)));
@@ -244,6 +267,7 @@ impl Entry {
     fn due(&self) -> Moment {
         match self.what {
             What::Read { covered: Some((_, heard)), .. } => heard.after(COVERED),
+            What::Read { doubt: Doubt::Since(at), told_failed: false, .. } => at.after(DOUBTED),
             What::Read { told_failed: false, .. } => self.since.after(READ_LIMIT),
             What::Read { .. } | What::Command(_) => self.since.after(FORGET),
         }

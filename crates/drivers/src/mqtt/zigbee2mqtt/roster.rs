@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thumbturn_core::devices::About;
 use thumbturn_core::ids::NativeId;
-use thumbturn_core::locks::Traits;
+use thumbturn_core::locks::{Reachability, Traits};
 use thumbturn_core::ports::Signal;
 use thumbturn_core::time::Moment;
 
@@ -72,6 +72,27 @@ impl Hub {
         vanished
     }
 
+    /// Keeps back the devices of a list that is about to be applied which another hub drives.
+    pub(in crate::mqtt) fn withhold(&mut self, devices: Vec<Listed>) {
+        self.withheld = devices.into_iter().map(|listed| (listed.ieee.clone(), listed)).collect();
+    }
+
+    /// The addresses of the devices that were kept back.
+    pub(in crate::mqtt) fn withheld(&self) -> impl Iterator<Item = &str> {
+        self.withheld.keys().map(String::as_str)
+    }
+
+    /// Drives devices that were kept back, as far as there is room.
+    pub(in crate::mqtt) fn adopt(&mut self, addresses: &[String], mut room: usize, out: &mut Outbox) {
+        for listed in addresses.iter().filter_map(|ieee| self.withheld.remove(ieee)).collect::<Vec<_>>() {
+            let count = listed.bolts.len();
+            if count <= room {
+                room -= count;
+                self.add(listed, out);
+            }
+        }
+    }
+
     fn drop_absent(&mut self, everyone: &HashSet<String>, is_evidence: bool, out: &mut Outbox) -> Vanished {
         let mut vanished = Vanished::default();
         let absent: Vec<String> = self.devices.keys().filter(|ieee| !everyone.contains(*ieee)).cloned().collect();
@@ -127,9 +148,14 @@ impl Hub {
         }
         self.natives.retain(|_, owner| *owner != ieee);
         let mut device = Device::new(listed);
-        if let Some(before) = self.devices.get(&ieee) {
+        if let Some(mut before) = self.devices.remove(&ieee) {
             device.available = before.available;
             device.ear = before.ear;
+            // What was known of the bolts is void. One that becomes reachable is read.
+            before.lost_sight(out);
+            for bolt in before.bolts {
+                out.tell(Signal::Reach(bolt.native, Reachability::Unreachable));
+            }
         }
         for bolt in &device.bolts {
             self.natives.insert(bolt.native.clone(), ieee.clone());
