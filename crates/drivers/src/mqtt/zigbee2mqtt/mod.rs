@@ -300,7 +300,7 @@ impl Hub {
         let owner = self.below(topic).and_then(|rest| self.topics.get(rest));
         let Some(Topic::State(ieee) | Topic::Availability(ieee)) = owner else { return };
         if let Some(device) = self.devices.get_mut(ieee) {
-            device.listening = false;
+            device.ear = Ear::Deaf;
         }
     }
 

@@ -16,7 +16,7 @@ use thumbturn_core::time::Moment;
 /// and a read that follows such a failure must still end before the default deadline of 30 s.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(6);
 
-/// The number of reads that the driver asks by itself. The engine counts its own from zero, so it takes the answer for
+/// The number of reads that the driver asks by itself. The engine counts its own upwards, so it takes the answer for
 /// what it is: the lock's word, but no evidence for a command.
 pub(super) const OWN_READ: ReadId = ReadId(u64::MAX);
 
