@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::accounts::{Account, LinkState, LinkTrouble};
 use crate::attempts::Attempt;
 use crate::change::Change;
-use crate::devices::{About, Device, DeviceState, OfflineBecause};
+use crate::devices::{About, Device, DeviceState, OfflineBecause, Reach};
 use crate::events::{Event, EventKind};
 use crate::ids::{DeviceId, NativeId};
 use crate::locks::{Reachability, Traits};
@@ -287,6 +287,7 @@ impl Session {
             Signal::Lost(why) => return Some(why),
             Signal::Gone(native) => {
                 self.note_reach(&native, false);
+                self.note_removal(&native);
                 self.tell(&native, Message::Gone);
             }
             Signal::Reach(native, reach) => {
@@ -312,6 +313,14 @@ impl Session {
         }
     }
 
+    /// The next connection must not look for it as if it were there.
+    fn note_removal(&mut self, native: &NativeId) {
+        let since = self.shared.now().wall;
+        if let Some(known) = self.locks.get_mut(native) {
+            known.device.state.reach = Reach::Offline { because: OfflineBecause::DeviceRemoved, since };
+        }
+    }
+
     fn tell(&self, native: &NativeId, message: Message) {
         match self.locks.get(native) {
             Some(known) => known.handle.tell(message),
@@ -326,6 +335,7 @@ impl Session {
         };
         let changed = (known.device.about != about).then(|| Box::new(about.clone()));
         known.device.about = about;
+        known.device.state.reach = Reach::Unknown;
         send(&known.handle, Message::Described { about: changed, traits }).await;
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::LockTask;
 use crate::attempt::Input;
+use crate::devices::{OfflineBecause, Reach};
 use crate::hub::guard::guarded;
 use crate::hub::observed::Credit;
 use crate::locks::Unavailable;
@@ -156,6 +157,10 @@ impl LockTask {
     /// wrong), but there is nobody to write to.
     async fn not_in_hub(&mut self) {
         self.recovered(None).await;
-        self.out_of_reach(Unavailable::DeviceDisconnected).await;
+        let why = match self.observed.state.reach {
+            Reach::Offline { because: OfflineBecause::DeviceRemoved, .. } => Unavailable::DeviceRemoved,
+            _ => Unavailable::DeviceDisconnected,
+        };
+        self.out_of_reach(why).await;
     }
 }
