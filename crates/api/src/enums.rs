@@ -71,19 +71,7 @@ macro_rules! string_enum {
             }
         }
 
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "enum": Self::WORDS})
-            }
-        }
+        $crate::schema::inline_schema!($name, {"type": "string", "enum": Self::WORDS});
 
         impl $crate::params::Param for $name {
             fn schema() -> $crate::schema::Schema {

@@ -56,19 +56,7 @@ macro_rules! ids {
             }
         }
 
-        impl schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "format": "uuid"})
-            }
-        }
+        $crate::schema::inline_schema!($name, {"type": "string", "format": "uuid"});
 
         impl Param for $name {
             fn schema() -> Schema {

@@ -29,19 +29,7 @@ pub enum MetadataValue {
     Boolean(bool),
 }
 
-impl schemars::JsonSchema for MetadataValue {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "MetadataValue".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"oneOf": [{"type": "string"}, {"type": "boolean"}]})
-    }
-}
+crate::schema::inline_schema!(MetadataValue, {"oneOf": [{"type": "string"}, {"type": "boolean"}]});
 
 impl MetadataValue {
     fn is_empty_text(&self) -> bool {

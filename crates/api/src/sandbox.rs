@@ -141,19 +141,7 @@ impl<'de> Deserialize<'de> for FaultTimes {
     }
 }
 
-impl JsonSchema for FaultTimes {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "FaultTimes".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"oneOf": [{"type": "boolean"}, {"type": "integer"}]})
-    }
-}
+crate::schema::inline_schema!(FaultTimes, {"oneOf": [{"type": "boolean"}, {"type": "integer"}]});
 
 impl Param for FaultTimes {
     fn schema() -> Schema {

@@ -17,7 +17,7 @@ use thumbturn::config::{Config, Flags};
 use thumbturn::setup::key;
 use thumbturn::tokens::{Token, TokenKind};
 use thumbturn_api::{Credential, EndpointInfo};
-use thumbturn_core::accounts::{Account, LinkState, Provider};
+use thumbturn_core::accounts::{Account, Provider};
 use thumbturn_core::change::{Change, SetUp};
 use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
 use thumbturn_core::devices::{Device, DeviceState};
@@ -278,7 +278,7 @@ async fn tenant(store: &Store, kind: Kind) -> Tenant {
         customization: "{}".to_owned(),
         created_at: now,
     };
-    let account = account(workspace.id, now);
+    let account = thumbturn::workspaces::sandbox_account(workspace.id, now);
     let devices: Vec<Device> = fixtures().iter().map(|fixture| device(&account, fixture.about(), now)).collect();
     let only = Some(workspace.id);
     let keys = vec![
@@ -297,23 +297,6 @@ async fn tenant(store: &Store, kind: Kind) -> Tenant {
     let set_up = SetUp { operator: OperatorId::new_at(now), workspace, keys, account, devices, events: Vec::new() };
     store.commit(Change::SetUp(Box::new(set_up))).await.unwrap();
     tenant
-}
-
-fn account(workspace: WorkspaceId, now: Timestamp) -> Account {
-    Account {
-        id: AccountId::derived(workspace.0, "sandbox"),
-        workspace,
-        provider: Provider::Sandbox,
-        display_name: "Sandbox locks".to_owned(),
-        hub_key: "sandbox".to_owned(),
-        config: "{}".to_owned(),
-        custom_metadata: "{}".to_owned(),
-        customer_key: None,
-        manages_new_devices: true,
-        link: LinkState::Connecting,
-        first_sync_done: false,
-        created_at: now,
-    }
 }
 
 fn device(account: &Account, about: thumbturn_core::devices::About, now: Timestamp) -> Device {
