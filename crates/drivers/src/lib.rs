@@ -4,5 +4,8 @@
 //! [`thumbturn_core::ports`]. What does not: deciding whether an attempt succeeded, sending a command again, SQL. A
 //! driver reports what a lock said and how; the engine decides.
 
+mod config;
 pub mod mqtt;
 pub mod sandbox;
+
+pub use config::ConfigProblem;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::{tls, topic};
+use crate::config::{ConfigProblem, keys_of};
 
 /// The base topic of a Zigbee2MQTT that nobody changed.
 const DEFAULT_BASE_TOPIC: &str = "zigbee2mqtt";
@@ -87,31 +88,12 @@ fn with_port(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// What is wrong with a configuration, and where. Holds no secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct ConfigProblem {
-    /// The key at fault; `config` where the whole is no JSON object.
-    pub field: String,
-    /// What is wrong and what would be right.
-    pub problem: String,
-}
-
-impl ConfigProblem {
-    fn new(field: &str, problem: impl Into<String>) -> Self {
-        Self { field: field.to_owned(), problem: problem.into() }
-    }
-}
-
 /// Reads an MQTT account's settings.
 ///
 /// # Errors
 /// The first key that is missing, unknown or cannot work; or a text that is no JSON object.
 pub fn parse_config(text: &str) -> Result<Config, ConfigProblem> {
-    let value: Value = serde_json::from_str(text).map_err(|_| ConfigProblem::new("config", "is not JSON"))?;
-    let Value::Object(keys) = value else {
-        return Err(ConfigProblem::new("config", "must be a JSON object"));
-    };
+    let keys = keys_of(text)?;
     let mut config = broker(text_of(&keys, "url")?)?;
     for key in keys.keys() {
         apply(&mut config, key, &keys)?;

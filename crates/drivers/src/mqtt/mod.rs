@@ -42,7 +42,7 @@ use thumbturn_core::devices::Device;
 use thumbturn_core::ports::{Clock, ConnectError, Driver, Later, Link, Signal};
 use tokio::sync::{mpsc, watch};
 
-pub use self::config::{Config, ConfigProblem, parse_config};
+pub use self::config::{Config, parse_config};
 
 use self::connection::Connection;
 use self::desk::{Desk, Shared};

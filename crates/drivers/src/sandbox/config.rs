@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::settings::MOST_LATENCY_MS;
+use crate::config::{ConfigProblem, keys_of};
 
 /// How many locks an account may have.
 const LOCKS: RangeInclusive<u64> = 1..=10_000;
@@ -28,32 +29,12 @@ impl Default for Config {
     }
 }
 
-/// What is wrong with a configuration, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct ConfigProblem {
-    /// The key at fault; `config` where the whole is no JSON object.
-    pub field: String,
-    /// What is wrong and what would be right.
-    pub problem: String,
-}
-
-impl ConfigProblem {
-    fn new(field: &str, problem: impl Into<String>) -> Self {
-        Self { field: field.to_owned(), problem: problem.into() }
-    }
-}
-
 /// Reads a sandbox account's settings.
 ///
 /// # Errors
 /// The first key that is unknown, of the wrong type or out of range; or a text that is no JSON object.
 pub fn parse_config(text: &str) -> Result<Config, ConfigProblem> {
-    let value = serde_json::from_str(text).map_err(|_| ConfigProblem::new("config", "is not JSON"))?;
-    let Value::Object(keys) = value else {
-        return Err(ConfigProblem::new("config", "must be a JSON object"));
-    };
-    from_keys(&keys)
+    from_keys(&keys_of(text)?)
 }
 
 fn from_keys(keys: &Map<String, Value>) -> Result<Config, ConfigProblem> {

@@ -32,7 +32,7 @@ mod physical;
 mod physics;
 mod settings;
 
-pub use config::{Config, ConfigProblem, parse_config};
+pub use config::{Config, parse_config};
 pub use driver::{Pace, SandboxDriver};
 pub use fixtures::{Fixture, PRESET_PIN, PRESET_SLOT, fixture, fixtures};
 pub use hubs::{SandboxError, SandboxHubs};

@@ -9,6 +9,7 @@ use thumbturn_api::{ApiError, ErrorType, Page, Problems, Text};
 use thumbturn_core::accounts::{self as domain, LinkState};
 use thumbturn_core::ids::{AccountId, WorkspaceId};
 use thumbturn_core::ports::CommitError;
+use thumbturn_drivers::ConfigProblem;
 use thumbturn_store::{AccountFilter, PageRequest};
 
 use super::call::Call;
@@ -136,25 +137,18 @@ async fn sandbox_hub(app: &App, workspace: WorkspaceId, config: &str, id: Accoun
             "Virtual locks can only be made in a sandbox workspace",
         ));
     }
-    thumbturn_drivers::sandbox::parse_config(config).map_err(|problem| bad_config(&problem.field, &problem.problem))?;
+    thumbturn_drivers::sandbox::parse_config(config).map_err(bad_config)?;
     Ok(format!("sandbox:{id}"))
 }
 
 fn mqtt_hub(config: &str) -> Outcome<String> {
-    let config = thumbturn_drivers::mqtt::parse_config(config)
-        .map_err(|problem| bad_config(&problem.field, &problem.problem))?;
+    let config = thumbturn_drivers::mqtt::parse_config(config).map_err(bad_config)?;
     Ok(config.hub_key())
 }
 
 /// Names the setting inside `config`, and what would be right.
-fn bad_config(field: &str, problem: &str) -> Failure {
+fn bad_config(ConfigProblem { field, problem }: ConfigProblem) -> Failure {
     let mut problems = Problems::default();
-    problems.at("config", |config| {
-        if field.is_empty() {
-            config.add(problem);
-        } else {
-            config.at(field, |at| at.add(problem));
-        }
-    });
+    problems.at("config", |config| config.at(&field, |at| at.add(problem)));
     ApiError::from(problems).into()
 }
