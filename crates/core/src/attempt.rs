@@ -240,8 +240,13 @@ impl Written {
             Answer::Refused(why) => Effect::Finish(Outcome::Failure(refused(why))),
             Answer::Accepted if !terms.traits.reports => Effect::Finish(success(false)),
             Answer::Accepted => {
+                let deciding = self.last_read(terms);
                 self.acknowledged = Acknowledged::Yes;
                 self.accepted_at = Some(now);
+                if self.read_due.is_some_and(|due| due.steady == deciding.steady) {
+                    // The motor may have begun only now, and a read that comes too early is a read in vain.
+                    self.read_due = Some(self.last_read(terms));
+                }
                 if std::mem::take(&mut self.read_old) {
                     // What was read before the lock accepted says nothing about what it does now.
                     self.plan_read(terms, now.after(terms.traits.settle));
@@ -331,9 +336,7 @@ impl Written {
         if !now.reached(self.settled(terms)) {
             // The bolt may still be on its way.
             let due = self.last_read(terms);
-            if !now.reached(due) {
-                self.plan_read(terms, due);
-            }
+            self.plan_read(terms, if now.reached(due) { self.settled(terms) } else { due });
             return Effect::Nothing;
         }
         match self.acknowledged {

@@ -176,7 +176,7 @@ fn acknowledgement_alone_is_not_a_confirmation() {
     assert_eq!(trial.feed(120, &Input::Answered(Answer::Accepted)), Effect::Nothing);
     let (outcome, reads) = trial.wait();
     assert_eq!(outcome, failed(FailureKind::OutcomeUnknown));
-    assert_eq!(reads, [5_100]);
+    assert_eq!(reads, [5_120]);
 }
 
 #[test]
@@ -337,8 +337,22 @@ fn a_jam_and_an_obstruction_end_at_once() {
 fn accepted_and_still_where_it_was_after_the_wait_is_no_movement() {
     let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
     assert_eq!(trial.feed(200, &Input::Answered(Answer::Accepted)), Effect::Nothing);
-    assert_eq!(trial.feed(5_100, &Input::Tick), Effect::Ask);
-    assert_eq!(trial.hear(5_200, read(Some(5_100), LOCKED)), ends(failed(FailureKind::NoMovement)));
+    assert_eq!(trial.feed(5_100, &Input::Tick), Effect::Nothing, "its motor may have begun when it accepted");
+    assert_eq!(trial.feed(5_200, &Input::Tick), Effect::Ask);
+    assert_eq!(trial.hear(5_220, read(Some(5_200), LOCKED)), ends(failed(FailureKind::NoMovement)));
+}
+
+#[test]
+fn a_short_deadline_leaves_time_for_the_read_that_decides() {
+    let mut trial = Trial::new(TALKATIVE);
+    trial.terms.deadline = at(7_150);
+    trial.feed(100, &Input::TurnCame);
+    trial.feed(100, &Input::Wrote { at: at(100), known: WAS_LOCKED });
+    trial.feed(200, &Input::Answered(Answer::Accepted));
+    assert_eq!(trial.feed(5_150, &Input::Tick), Effect::Ask, "the last read that can be answered in time for sure");
+    assert_eq!(trial.hear(5_180, read(Some(5_150), LOCKED)), Effect::Nothing, "20 ms before the bolt must be at rest");
+    assert_eq!(trial.feed(5_200, &Input::Tick), Effect::Ask);
+    assert_eq!(trial.hear(5_230, read(Some(5_200), LOCKED)), ends(failed(FailureKind::NoMovement)));
 }
 
 #[test]

@@ -53,13 +53,13 @@ async fn the_old_state_right_after_the_command_confirms_nothing_and_harms_nothin
 
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_without_movement_is_no_movement() {
-    assert_eq!(comes_to(TALKATIVE, vec![(20, Word::Ack)]).await, (failed(FailureKind::NoMovement), 5_030, 1));
+    assert_eq!(comes_to(TALKATIVE, vec![(20, Word::Ack)]).await, (failed(FailureKind::NoMovement), 5_050, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_motor_that_may_still_run_is_not_called_unmoved() {
     let slow = |seconds| Traits { settle: Duration::from_secs(seconds), ..TALKATIVE };
-    assert_eq!(comes_to(slow(25), vec![(20, Word::Ack)]).await, (failed(FailureKind::NoMovement), 25_030, 1));
+    assert_eq!(comes_to(slow(25), vec![(20, Word::Ack)]).await, (failed(FailureKind::NoMovement), 25_050, 1));
     // A read in time for the deadline is still made, but the old state says nothing yet.
     assert_eq!(comes_to(slow(40), vec![(20, Word::Ack)]).await, (failed(FailureKind::OutcomeUnknown), 30_000, 1));
     let late = vec![(20, Word::Ack), (29_000, Word::Move), (29_000, Word::Tagged(Method::Remote))];
@@ -69,7 +69,7 @@ async fn a_motor_that_may_still_run_is_not_called_unmoved() {
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_and_a_silent_movement_are_confirmed_by_a_read() {
     let steps = vec![(20, Word::Ack), (900, Word::Move)];
-    assert_eq!(comes_to(TALKATIVE, steps).await, (CONFIRMED, 5_030, 1));
+    assert_eq!(comes_to(TALKATIVE, steps).await, (CONFIRMED, 5_050, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +144,7 @@ async fn a_driver_that_does_not_write_says_why() {
 async fn a_hand_turn_that_the_lock_reports_as_manual_is_not_a_confirmation() {
     for method in [Method::Manual, Method::Keycode, Method::Automatic, Method::Card] {
         let steps = vec![(20, Word::Ack), (500, Word::Move), (500, Word::Untagged), (540, Word::Tagged(method))];
-        assert_eq!(comes_to(TALKATIVE, steps).await, (UNCONFIRMED, 5_030, 1), "{method:?}");
+        assert_eq!(comes_to(TALKATIVE, steps).await, (UNCONFIRMED, 5_050, 1), "{method:?}");
     }
 }
 
@@ -311,5 +311,5 @@ async fn a_read_asked_in_the_instant_before_the_write_is_not_its_confirmation() 
     }
     house.hub.next(0, Deed::Write(vec![(20, Word::Ack)]));
     let ticket = house.unlock(0).await;
-    assert_eq!(house.timed(ticket).await, (CONFIRMED, 5_030), "by a read of its own");
+    assert_eq!(house.timed(ticket).await, (CONFIRMED, 5_050), "by a read of its own");
 }
