@@ -8,7 +8,7 @@ use crate::endpoint::endpoints;
 use crate::enums::string_enum;
 use crate::envelope::Page;
 use crate::ids::{ConnectedAccountId, SpaceId};
-use crate::metadata::{CustomMetadata, MetadataFilter};
+use crate::metadata::{CustomMetadata, MetadataChanges, MetadataFilter};
 use crate::params::{JsonObject, Nullable};
 use crate::time::Timestamp;
 use crate::values::{Email, Limit, NonEmptyString, Secret, Text};
@@ -101,6 +101,22 @@ pub struct ConnectedAccountWarning {
 }
 
 string_enum! {
+    /// The kinds of devices that an account may take in.
+    AcceptedCapability {
+        /// Locks.
+        Lock = "lock",
+        /// Thermostats.
+        Thermostat = "thermostat",
+        /// Noise sensors.
+        NoiseSensor = "noise_sensor",
+        /// Access control systems.
+        AccessControl = "access_control",
+        /// Cameras.
+        Camera = "camera",
+    }
+}
+
+string_enum! {
     /// The kinds of hubs that can be connected.
     Provider {
         /// Virtual locks.
@@ -155,6 +171,29 @@ endpoints! {
             limit: Limit = Limit::of(11_000),
             /// Where to go on, from the previous page.
             page_cursor: Nullable<String>,
+        },
+    }
+
+    /// Changes a connected account. What is left out stays as it is.
+    endpoint UpdateConnectedAccount {
+        path: "/connected_accounts/update",
+        methods: [PATCH, POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [connected_account] => ConnectedAccount,
+        changes: true,
+        params: {
+            /// The account.
+            connected_account_id: ConnectedAccountId,
+            /// Whether devices found from now on start managed.
+            automatically_manage_new_devices: Option<bool>,
+            /// Kinds of devices to take in. Locks are the only kind so far.
+            accepted_capabilities: Option<Vec<AcceptedCapability>>,
+            /// Takes the place of the whole metadata; pairs with `null` or an empty text are left out.
+            custom_metadata: Option<MetadataChanges>,
+            /// The customer to whom the account and its devices belong. It is set once.
+            customer_key: Option<NonEmptyString>,
+            /// Name of the account for people.
+            display_name: Option<Text<1, 255>>,
         },
     }
 

@@ -112,6 +112,8 @@ error_types! {
     RateLimitExceeded = "rate_limit_exceeded", TOO_MANY_REQUESTS;
     /// The `Idempotency-Key` was used with another body.
     IdempotencyKeyConflict = "idempotency_key_conflict", CONFLICT;
+    /// The connected account belongs to another customer already.
+    CustomerKeyAlreadySet = "customer_key_already_set", BAD_REQUEST;
     /// The workspace already has a connected account for this hub.
     HubAlreadyConnected = "hub_already_connected", CONFLICT;
 

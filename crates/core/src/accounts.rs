@@ -82,6 +82,19 @@ impl fmt::Debug for Account {
     }
 }
 
+/// What the API may change of an account. `None` leaves as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountEdit {
+    /// The name people read.
+    pub display_name: Option<String>,
+    /// The whole custom metadata, as JSON text.
+    pub custom_metadata: Option<String>,
+    /// The application's id of its customer. An account is given to a customer once.
+    pub customer_key: Option<String>,
+    /// Whether devices found from now on start managed.
+    pub manages_new_devices: Option<bool>,
+}
+
 /// How the hub session of an account is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkState {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::accounts::{Account, LinkState};
+use crate::accounts::{Account, AccountEdit, LinkState};
 use crate::attempts::{Attempt, Outcome};
 use crate::credentials::{ClientSession, Key};
 use crate::devices::{Device, DeviceState, Editable};
@@ -74,6 +74,13 @@ pub enum Change {
         account: Box<Account>,
         /// Client session that gets to see it, if one asked.
         events: Vec<Event>,
+    },
+    /// The API changed an account. Conflicts (`"account"`) if it is gone or belongs to another customer already.
+    AccountEdited {
+        /// The account.
+        account: AccountId,
+        /// What is to be.
+        edit: AccountEdit,
     },
     /// An account's link changed.
     AccountLink {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use thumbturn_core::accounts::{Account, LinkState, LinkTrouble, Provider};
+use thumbturn_core::accounts::{Account, AccountEdit, LinkState, LinkTrouble, Provider};
 use thumbturn_core::ids::{AccountId, WorkspaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::{Reach, Scope};
@@ -81,6 +81,23 @@ pub(crate) fn write_link(account: AccountId, link: &LinkState, first_sync_done: 
     Statement::one(
         "UPDATE accounts SET link = $2, link_message = $3, link_since = $4, first_sync_done = $5 WHERE id = $1",
         args![account, link, message, since, first_sync_done],
+        "account",
+    )
+}
+
+pub(crate) fn edit(account: AccountId, edit: &AccountEdit) -> Statement {
+    Statement::one(
+        "UPDATE accounts SET display_name = COALESCE($2, display_name), \
+         custom_metadata = COALESCE($3, custom_metadata), customer_key = COALESCE(customer_key, $4), \
+         manages_new_devices = COALESCE($5, manages_new_devices) \
+         WHERE id = $1 AND COALESCE(customer_key = $4, TRUE)",
+        args![
+            account,
+            edit.display_name.as_ref(),
+            edit.custom_metadata.as_ref(),
+            edit.customer_key.as_ref(),
+            edit.manages_new_devices,
+        ],
         "account",
     )
 }

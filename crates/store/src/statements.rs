@@ -41,6 +41,9 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::AccountCreated { account, events } => {
             with_events(vec![accounts::insert(&account, secrets)?], Vec::new(), &events)
         }
+        Change::AccountEdited { account, edit } => {
+            Ok(Plan { statements: vec![accounts::edit(account, &edit)], stale: Vec::new() })
+        }
         Change::AccountLink { account, link, first_sync_done, events } => {
             with_events(vec![accounts::write_link(account, &link, first_sync_done)], Vec::new(), &events)
         }

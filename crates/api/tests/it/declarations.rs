@@ -13,7 +13,7 @@ fn paths_and_names_are_unique() {
         assert!(paths.insert(endpoint.path), "{}", endpoint.path);
         assert!(names.insert(endpoint.name), "{}", endpoint.name);
     }
-    assert_eq!(paths.len(), 34);
+    assert_eq!(paths.len(), 35);
 }
 
 #[test]
@@ -125,6 +125,7 @@ const OFFICIAL: &[(&str, &str, &str, &str)] = &[
     ("/connected_accounts/delete", "DELETE", "K P", ""),
     ("/connected_accounts/get", "GET", "K P C", "connected_account"),
     ("/connected_accounts/list", "GET", "K P", "connected_accounts"),
+    ("/connected_accounts/update", "PATCH", "K P", "connected_account"),
     ("/devices/get", "GET", "K P C", "device"),
     ("/devices/list", "GET", "K P C", "devices"),
     ("/devices/update", "PATCH", "K P C", ""),

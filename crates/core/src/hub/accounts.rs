@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
@@ -9,7 +10,7 @@ use tokio::sync::{Mutex, oneshot};
 use super::directory::Directory;
 use super::session::{self, Order, SessionHandle};
 use super::shared::Shared;
-use crate::accounts::{Account, Provider};
+use crate::accounts::{Account, AccountEdit, Provider};
 use crate::change::Change;
 use crate::devices::Device;
 use crate::events::{Event, EventKind};
@@ -74,6 +75,18 @@ impl Accounts {
             self.reopen(account).await;
         }
         result
+    }
+
+    /// Changes what the API may change of an account.
+    pub(crate) async fn edit(&self, account: AccountId, edit: AccountEdit) -> Result<(), CommitError> {
+        // Held over the commit, so that of two edits the later one is the one that stays in force.
+        let sessions = self.sessions.lock().await;
+        let manages = edit.manages_new_devices;
+        self.shared.store.commit(Change::AccountEdited { account, edit }).await?;
+        if let (Some(manages), Some(session)) = (manages, sessions.get(&account)) {
+            session.manages_new_devices.store(manages, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     async fn close(&self, account: AccountId) {

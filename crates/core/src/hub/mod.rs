@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::accounts::{Account, Provider};
+use crate::accounts::{Account, AccountEdit, Provider};
 use crate::attempts::Attempt;
 use crate::change::{Change, IdempotencyClaim};
 use crate::devices::{Device, Editable};
@@ -224,6 +224,16 @@ impl Engine {
     pub async fn remove_account(&self, account: &Account) -> Result<(), CommitError> {
         let (accounts, account) = (Arc::clone(&self.accounts), account.clone());
         whole(async move { accounts.remove(account).await }).await
+    }
+
+    /// Changes what the API may change of an account. Whether new devices start managed counts for those found from now
+    /// on.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] (`"account"`) if it is gone or belongs to another customer already.
+    pub async fn edit_account(&self, account: AccountId, edit: AccountEdit) -> Result<(), CommitError> {
+        let accounts = Arc::clone(&self.accounts);
+        whole(async move { accounts.edit(account, edit).await }).await
     }
 
     /// Changes what the API may change of a device: its name, its metadata, whether it is managed.

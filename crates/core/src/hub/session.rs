@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +43,8 @@ pub(crate) enum Order {
 /// The way to a session's task.
 pub(crate) struct SessionHandle {
     pub(crate) orders: mpsc::Sender<Order>,
+    /// Whether devices found from now on start managed.
+    pub(crate) manages_new_devices: Arc<AtomicBool>,
     /// Becomes true once the first connection attempt has succeeded (and synced) or failed.
     pub(crate) settled: tokio::sync::watch::Receiver<bool>,
 }
@@ -51,6 +54,7 @@ pub(crate) struct Session {
     directory: Arc<Directory>,
     driver: Arc<dyn Driver>,
     account: Account,
+    manages_new_devices: Arc<AtomicBool>,
     locks: HashMap<NativeId, Known>,
     resync: VecDeque<DeviceId>,
     settled: tokio::sync::watch::Sender<bool>,
@@ -101,11 +105,13 @@ pub(crate) fn spawn(
     let (orders, inbox) = mpsc::channel(4);
     let (settled, watch) = tokio::sync::watch::channel(false);
     let reconnection = account.first_sync_done;
+    let manages_new_devices = Arc::new(AtomicBool::new(account.manages_new_devices));
     let mut session = Session {
         shared,
         directory,
         driver,
         account,
+        manages_new_devices: Arc::clone(&manages_new_devices),
         locks: HashMap::new(),
         resync: VecDeque::new(),
         settled,
@@ -115,7 +121,7 @@ pub(crate) fn spawn(
     };
     session.adopt(devices, leftovers);
     tokio::spawn(session.run(inbox));
-    SessionHandle { orders, settled: watch }
+    SessionHandle { orders, manages_new_devices, settled: watch }
 }
 
 impl Session {
@@ -349,7 +355,7 @@ impl Session {
             about,
             nickname: None,
             custom_metadata: "{}".to_owned(),
-            is_managed: self.account.manages_new_devices,
+            is_managed: self.manages_new_devices.load(Ordering::Relaxed),
             state: DeviceState::default(),
             created_at: now.wall,
         };

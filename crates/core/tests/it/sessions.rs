@@ -1,6 +1,6 @@
 //! Hubs that go away and come back, locks out of reach, refused credentials.
 
-use thumbturn_core::accounts::LinkState;
+use thumbturn_core::accounts::{AccountEdit, LinkState};
 use thumbturn_core::attempts::FailureKind;
 use thumbturn_core::devices::{OfflineBecause, Reach};
 use thumbturn_core::events::Method;
@@ -9,6 +9,7 @@ use thumbturn_core::ports::{ConnectError, How, Signal};
 
 use crate::house::{CONFIRMED, House, LOCKED, TALKATIVE, TERSE, UNLOCKED, account, failed, lock};
 use crate::hub::{Deed, Word};
+use crate::store::Rows;
 
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_is_away_ends_attempts_at_once_and_nothing_is_written_when_it_returns() {
@@ -124,6 +125,26 @@ async fn a_removed_lock_ends_attempts_and_may_come_back() {
     assert_eq!(house.end(ticket).await, CONFIRMED);
     assert_eq!(house.names().iter().filter(|name| **name == "device.added").count(), 2);
     assert_eq!(house.names().iter().filter(|name| **name == "device.removed").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_of_the_account_counts_for_the_locks_found_after_it() {
+    let house = House::with(1, TALKATIVE).await;
+    let found = async |n: usize| {
+        let about = Box::new(lock(n, TALKATIVE).about);
+        house.hub.signal(Signal::Discovered { about, traits: TALKATIVE }).await;
+        house.pass(10).await;
+        let device =
+            |rows: &Rows| rows.devices.values().find(|device| device.about == lock(n, TALKATIVE).about).cloned();
+        house.store.look(|rows| device(rows)).unwrap().is_managed
+    };
+    assert!(found(1).await);
+    for manages in [false, true] {
+        let edit = AccountEdit { manages_new_devices: Some(manages), ..AccountEdit::default() };
+        house.engine.edit_account(account(0).id, edit).await.unwrap();
+        assert_eq!(found(2 + usize::from(manages)).await, manages);
+    }
+    assert!(found(0).await, "a known lock stays as it was");
 }
 
 #[tokio::test(start_paused = true)]

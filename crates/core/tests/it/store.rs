@@ -151,6 +151,10 @@ impl Rows {
                 self.accounts.insert(account.id, *account);
                 self.tell(events);
             }
+            Change::AccountEdited { account, edit } => {
+                let Some(row) = self.accounts.get_mut(&account) else { return Err(CommitError::Conflict("account")) };
+                row.manages_new_devices = edit.manages_new_devices.unwrap_or(row.manages_new_devices);
+            }
             Change::AccountLink { account, link, first_sync_done, events } => {
                 let Some(row) = self.accounts.get_mut(&account) else { return Err(CommitError::Conflict("account")) };
                 row.link = link;

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use thumbturn_core::accounts::{Account, LinkState, LinkTrouble};
+use thumbturn_core::accounts::{Account, AccountEdit, LinkState, LinkTrouble};
 use thumbturn_core::attempts::Outcome;
 use thumbturn_core::change::Change;
 use thumbturn_core::events::EventKind;
@@ -58,6 +58,32 @@ async fn a_change_of_an_account_that_is_gone_conflicts() {
     world.commit(Change::AccountDeleted { account: ACCOUNT, events: Vec::new() }).await;
     assert_eq!(world.conflict(linked(LinkState::Up)).await, "account");
     assert_eq!(world.conflict(Change::AccountDeleted { account: ACCOUNT, events: Vec::new() }).await, "account");
+}
+
+#[tokio::test]
+async fn an_edit_changes_what_it_names_and_gives_a_customer_once() {
+    let world = World::new().await;
+    let edit = |edit| Change::AccountEdited { account: ACCOUNT, edit };
+    let text = |text: &str| Some(text.to_owned());
+    world.commit(edit(AccountEdit { display_name: text("Annex"), ..AccountEdit::default() })).await;
+    world.commit(edit(AccountEdit { customer_key: text("hotel"), ..AccountEdit::default() })).await;
+    let all = AccountEdit {
+        display_name: None,
+        custom_metadata: text(r#"{"wing":"west"}"#),
+        customer_key: text("hotel"),
+        manages_new_devices: Some(false),
+    };
+    world.commit(edit(all)).await;
+    let motel = AccountEdit { customer_key: text("motel"), display_name: text("Motel"), ..AccountEdit::default() };
+    assert_eq!(world.conflict(edit(motel)).await, "account");
+    let expected = Account {
+        display_name: "Annex".to_owned(),
+        custom_metadata: r#"{"wing":"west"}"#.to_owned(),
+        customer_key: text("hotel"),
+        manages_new_devices: false,
+        ..account(0)
+    };
+    assert_eq!(world.store.account(&everything(), ACCOUNT).await.unwrap(), Some(expected));
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use thumbturn_api::connected_accounts::{
-    ConnectHub, ConnectedAccount, DeleteConnectedAccount, GetConnectedAccount, ListConnectedAccounts, Provider,
+    AcceptedCapability, ConnectHub, ConnectedAccount, DeleteConnectedAccount, GetConnectedAccount,
+    ListConnectedAccounts, Provider, UpdateConnectedAccount,
 };
 use thumbturn_api::{ApiError, ErrorType, Page, Problems, Text};
 use thumbturn_core::accounts::{self as domain, LinkState};
@@ -52,6 +53,38 @@ pub(crate) async fn list(app: App, call: Call, params: ListConnectedAccounts) ->
     Ok(Page {
         items: found.items.iter().map(to_wire::connected_account).collect(),
         pagination: cursors::pagination::<ListConnectedAccounts>(app.public_url(), &call.input, found.next.as_ref()),
+    })
+}
+
+/// `/connected_accounts/update`
+pub(crate) async fn update(app: App, call: Call, params: UpdateConnectedAccount) -> Outcome<ConnectedAccount> {
+    let scope = call.caller.scope()?;
+    let id: AccountId = params.connected_account_id.0.into();
+    let found = async || app.store().account(&scope, id).await?.ok_or_else(|| not_found(id));
+    found().await?;
+    match app.engine().edit_account(id, edit(params)?).await {
+        Err(CommitError::Conflict(_)) => {
+            let account = found().await?;
+            let message = "The connected account belongs to another customer already";
+            return Err(Failure::new(ErrorType::CustomerKeyAlreadySet, message)
+                .with_data("customer_key", account.customer_key.unwrap_or_default()));
+        }
+        other => other?,
+    }
+    Ok(to_wire::connected_account(&found().await?))
+}
+
+fn edit(params: UpdateConnectedAccount) -> Outcome<domain::AccountEdit> {
+    let is_locks = |kinds: Vec<AcceptedCapability>| kinds.iter().all(|kind| *kind == AcceptedCapability::Lock);
+    if params.accepted_capabilities.is_some_and(|kinds| kinds.is_empty() || !is_locks(kinds)) {
+        let message = "Accounts take in locks and nothing else yet: accepted_capabilities can only be [\"lock\"]";
+        return Err(Failure::new(ErrorType::NotImplemented, message));
+    }
+    Ok(domain::AccountEdit {
+        display_name: params.display_name.map(Text::into_string),
+        custom_metadata: params.custom_metadata.map(|pairs| devices::merged("{}", &pairs)).transpose()?,
+        customer_key: params.customer_key.map(Text::into_string),
+        manages_new_devices: params.automatically_manage_new_devices,
     })
 }
 

@@ -77,6 +77,7 @@ pub fn routes() -> Routes {
         .on(client_sessions::delete)
         .on(connected_accounts::get)
         .on(connected_accounts::list)
+        .on(connected_accounts::update)
         .on(connected_accounts::delete)
         .on(connected_accounts::create)
         .on(devices::get)

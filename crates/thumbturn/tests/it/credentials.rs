@@ -69,6 +69,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         row("/client_sessions/delete", nobody, no_session, no_session, no_session),
         row("/connected_accounts/get", account.clone(), Fine, no_account, no_account),
         row("/connected_accounts/list", json!({}), Fine, Fine, Fine),
+        row("/connected_accounts/update", account.clone(), Fine, no_account, no_account),
         row(
             "/connected_accounts/delete",
             json!({"connected_account_id": Uuid::new_v4()}),

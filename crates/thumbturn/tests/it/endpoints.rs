@@ -433,6 +433,67 @@ async fn connected_accounts_get_and_list() {
 }
 
 #[tokio::test]
+async fn connected_accounts_update_changes_what_it_is_given() {
+    let app = TestApp::start().await;
+    let update = async |changes: Value| {
+        let mut body = json!({"connected_account_id": app.own.account});
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        app.post("/connected_accounts/update", body).await
+    };
+    let mut expected = account("Sandbox locks");
+    for changes in [
+        json!({"display_name": "Annex"}),
+        json!({"automatically_manage_new_devices": false, "accepted_capabilities": ["lock"]}),
+        json!({"custom_metadata": {"wing": "west", "vip": true}}),
+        json!({"custom_metadata": {"wing": "east"}}),
+        json!({"customer_key": "hotel"}),
+        // Asked again, as after an answer that got lost.
+        json!({"customer_key": "hotel", "display_name": "Annex 2"}),
+        json!({}),
+    ] {
+        expected.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        update(changes).await.assert_body(200, &json!({"connected_account": expected, "ok": true}));
+    }
+    let emptied = json!({"custom_metadata": {"wing": null, "floor": ""}});
+    assert_eq!(update(emptied).await.body["connected_account"]["custom_metadata"], json!({}));
+    let found = app.post("/devices/list", json!({"customer_key": "hotel"})).await.field("devices");
+    assert_eq!(found.as_array().unwrap().len(), app.own.devices.len());
+}
+
+#[tokio::test]
+async fn connected_accounts_update_refuses_what_cannot_be() {
+    let app = TestApp::start().await;
+    let update = async |body: Value| app.post("/connected_accounts/update", body).await;
+    let id = app.own.account;
+    update(json!({"connected_account_id": id, "customer_key": "hotel"})).await;
+    let before = app.post("/connected_accounts/get", json!({"connected_account_id": id})).await.body;
+    let other = update(json!({"connected_account_id": id, "customer_key": "motel", "display_name": "x"})).await;
+    other.assert_refused(400, "customer_key_already_set");
+    for wrong in [
+        json!({"display_name": ""}),
+        json!({"display_name": "x".repeat(256)}),
+        json!({"customer_key": ""}),
+        json!({"automatically_manage_new_devices": "perhaps"}),
+        json!({"accepted_capabilities": ["door"]}),
+        json!({"custom_metadata": {"a": 1}}),
+        json!({"custom_metadata": [1]}),
+    ] {
+        let mut body = json!({"connected_account_id": id, "display_name": "x"});
+        body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        update(body).await.assert_refused(400, "invalid_input");
+    }
+    for kinds in [json!(["lock", "camera"]), json!([])] {
+        let body = json!({"connected_account_id": id, "display_name": "x", "accepted_capabilities": kinds});
+        update(body).await.assert_refused(501, "not_implemented");
+    }
+    for missing in [Uuid::new_v4(), app.foreign.account] {
+        let answer = update(json!({"connected_account_id": missing, "display_name": "x"})).await;
+        answer.assert_refused(404, "connected_account_not_found");
+    }
+    assert_eq!(app.post("/connected_accounts/get", json!({"connected_account_id": id})).await.body, before);
+}
+
+#[tokio::test]
 async fn connected_accounts_create_and_delete() {
     let app = TestApp::start().await;
     let body = json!({"provider": "sandbox", "config": {"locks": 2, "latency_ms": 0}, "display_name": "Annex"});

@@ -74,6 +74,7 @@ async fn without_the_database_the_answer_is_503_and_says_when_to_come_back() {
         ("/locks/unlock_door", app.own.device()),
         ("/devices/update", json!({"device_id": app.own.devices[0], "name": "x"})),
         ("/client_sessions/create", json!({})),
+        ("/connected_accounts/update", json!({"connected_account_id": app.own.account, "display_name": "x"})),
         ("/connected_accounts/delete", json!({"connected_account_id": app.own.account})),
         ("/thumbturn/connected_accounts/create", json!({"provider": "sandbox"})),
     ] {
