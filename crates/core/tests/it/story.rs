@@ -1,5 +1,6 @@
 //! One story: every movement is told once, with what moved it, and the state agrees.
 
+use thumbturn_core::attempts::{FailureKind, Outcome};
 use thumbturn_core::devices::{BatteryStatus, Editable};
 use thumbturn_core::events::{EventKind, Method};
 use thumbturn_core::locks::Bolt;
@@ -170,4 +171,22 @@ async fn an_unmanaged_device_keeps_its_state_and_raises_no_lock_events() {
     house.pass(10).await;
     assert_eq!(house.moves(0), []);
     assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Unlocked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_device_that_becomes_unmanaged_is_not_sent() {
+    let house = House::with(1, TALKATIVE).await;
+    house.hub.next(0, Deed::Write(vec![(3_000, Word::Move), (3_000, Word::Tagged(Method::Remote))]));
+    let running = house.unlock(0).await;
+    let waiting = [house.lock(0).await, house.unlock(0).await];
+    house.pass(500).await;
+    let edit = Editable { nickname: None, custom_metadata: "{}".to_owned(), is_managed: false };
+    house.engine.edit_device(&house.device(0), edit).await.unwrap();
+    for ticket in waiting {
+        let (outcome, after) = house.timed(ticket).await;
+        assert!(matches!(&outcome, Outcome::Failure(why) if why.kind == FailureKind::CommandRejected), "{outcome:?}");
+        assert_eq!(after, 0);
+    }
+    assert_eq!(house.end(running).await, CONFIRMED);
+    assert_eq!(house.hub.wrote().len(), 1);
 }

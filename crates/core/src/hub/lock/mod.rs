@@ -195,7 +195,7 @@ impl LockTask {
             self.finish(Outcome::Failure(kind.into()), None).await;
         }
         while !self.queue.is_empty() {
-            self.end_queued(0, FailureKind::DeviceRemoved).await;
+            self.end_queued(0, FailureKind::DeviceRemoved.into()).await;
         }
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use super::{Job, LockTask};
 use crate::attempt::{self, Effect, Input, State, Terms};
-use crate::attempts::{Attempt, FailureKind, Outcome};
+use crate::attempts::{Attempt, Failure, FailureKind, Outcome};
 use crate::events::{Event, EventKind, Method};
 use crate::hub::guard::guarded;
 use crate::hub::observed::{Credit, Unresolved};
@@ -29,6 +29,9 @@ pub(super) struct Running {
 
 /// What is said of a command that a fault of the driver kept from being written.
 const DRIVER_FAILED: &str = "A fault of the server kept the command from being sent.";
+
+/// What is said of an attempt that had not had its turn when its device became unmanaged.
+const UNMANAGED: &str = "The device became unmanaged before the turn of this attempt came. No command was sent.";
 
 /// A command that the driver is handing over. Dropping it stops the driver before it asks its gate.
 pub(super) struct Carrying {
@@ -86,26 +89,30 @@ impl LockTask {
         self.input(input).await;
     }
 
-    /// Ends queued attempts whose time is over or whose lock is known to be out of reach.
+    /// Ends queued attempts whose time is over, or whose lock is known to be out of reach or is no longer ours to
+    /// command.
     pub(super) async fn expire_queue(&mut self, now: Moment) {
         let mut at = 0;
         while let Some(job) = self.queue.get(at) {
-            let end = match self.unavailable {
-                _ if now.reached(self.terms(job).send_by()) => Some(FailureKind::Expired),
-                Some(unavailable) => Some(unavailable.into()),
+            let end: Option<Failure> = match self.unavailable {
+                _ if now.reached(self.terms(job).send_by()) => Some(FailureKind::Expired.into()),
+                Some(unavailable) => Some(FailureKind::from(unavailable).into()),
+                None if !self.observed.managed => {
+                    Some(Failure { kind: FailureKind::CommandRejected, message: UNMANAGED.to_owned() })
+                }
                 None => None,
             };
             match end {
-                Some(kind) => self.end_queued(at, kind).await,
+                Some(failure) => self.end_queued(at, failure).await,
                 None => at += 1,
             }
         }
     }
 
-    pub(super) async fn end_queued(&mut self, at: usize, kind: FailureKind) {
+    pub(super) async fn end_queued(&mut self, at: usize, failure: Failure) {
         let Some(mut job) = self.queue.remove(at) else { return };
         if (&mut job.durable).await.is_ok() {
-            self.commit_end(&job.attempt, Outcome::Failure(kind.into()), Vec::new(), false).await;
+            self.commit_end(&job.attempt, Outcome::Failure(failure), Vec::new(), false).await;
         }
         self.load.attempts.fetch_sub(1, Ordering::AcqRel);
     }
