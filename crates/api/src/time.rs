@@ -21,8 +21,11 @@ pub struct Timestamp(pub jiff::Timestamp);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PreciseTimestamp(pub jiff::Timestamp);
 
+/// The last instant that is counted, 9999-12-30T22:00:00Z: a whole second, so that it is the same in every unit.
+const LATEST: jiff::Timestamp = jiff::Timestamp::constant(253_402_207_200, 0);
+
 /// Parses RFC 3339: seconds and an offset are required, a fraction is optional. Its digits beyond the ninth mean
-/// nothing, and a time after the last one that we can count (near the end of the year 9999) is that one.
+/// nothing, and a time after [`LATEST`] is that one.
 fn parse(text: &str) -> Option<jiff::Timestamp> {
     if !is_rfc3339(text.as_bytes()) {
         return None;
@@ -33,10 +36,11 @@ fn parse(text: &str) -> Option<jiff::Timestamp> {
     let fraction = rest.get(..if digits > 0 { 1 + digits.min(9) } else { 0 })?;
     let read = |clock: &str| format!("{clock}{fraction}{offset}").parse().ok();
     // The last two days of the calendar are beyond the last instant in some time zone.
-    read(clock).or_else(|| {
+    let found = read(clock).or_else(|| {
         let earlier = clock.strip_prefix("9999-12-31").map(|time| format!("9999-12-01{time}"))?;
-        read(&earlier).map(|_: jiff::Timestamp| jiff::Timestamp::MAX)
-    })
+        read(&earlier).map(|_: jiff::Timestamp| LATEST)
+    });
+    found.map(|time: jiff::Timestamp| time.min(LATEST))
 }
 
 /// Whether the text has the form `2026-01-15T08:30:00[.fraction](Z|+00:00)`. The parser behind it is more liberal.
@@ -127,7 +131,7 @@ mod tests {
             ("2024-01-01t02:00:00.1239999+02:00", "2024-01-01T00:00:00.123Z"),
             ("2023-12-31T19:00:00.5-05:00", "2024-01-01T00:00:00.500Z"),
             ("2024-01-01T00:00:00.1234567899999Z", "2024-01-01T00:00:00.123Z"),
-            ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00.999Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00.000Z"),
         ] {
             assert_eq!(Timestamp(parse(text).unwrap()).to_string(), expected);
         }

@@ -152,8 +152,12 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// The last instant that can be read back from microseconds; beyond it, [`Timestamp`] goes on for a second.
+const LATEST_US: i64 = 253_402_207_200_000_000;
+
 fn time(microseconds: i64) -> Result<Timestamp, Corrupt> {
-    Timestamp::from_microsecond(microseconds).map_err(|_| Corrupt::new(format!("no such time: {microseconds}")))
+    Timestamp::from_microsecond(microseconds.min(LATEST_US))
+        .map_err(|_| Corrupt::new(format!("no such time: {microseconds}")))
 }
 
 fn id<I: From<Uuid>>(text: &str) -> Result<I, Corrupt> {
@@ -214,7 +218,7 @@ impl From<String> for Value {
 
 impl From<Timestamp> for Value {
     fn from(value: Timestamp) -> Self {
-        Self::Integer(value.as_microsecond())
+        Self::Integer(value.as_microsecond().min(LATEST_US))
     }
 }
 

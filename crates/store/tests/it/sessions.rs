@@ -33,6 +33,15 @@ async fn a_session_comes_back_as_it_was_made_with_its_token() {
 }
 
 #[tokio::test]
+async fn the_end_of_time_is_read_back() {
+    let world = World::new().await;
+    let endless = ClientSession { expires_at: jiff::Timestamp::MAX, ..session(1, &[]) };
+    world.commit(made(&endless)).await;
+    let found = world.store.session_by_short("cs1").await.unwrap().unwrap();
+    assert_eq!(found.expires_at.as_second(), jiff::Timestamp::MAX.as_second());
+}
+
+#[tokio::test]
 async fn one_live_session_for_each_user_identifier_key() {
     let world = World::new().await;
     world.commit(made(&for_user(1, "jane"))).await;

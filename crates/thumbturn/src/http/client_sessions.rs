@@ -29,6 +29,9 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Most sessions that a list shows.
 const MOST: usize = 10_000;
 
+/// Longest user identifier key, in characters: whoever has a publishable key, which is no secret, may store one.
+const USER_KEY_CHARS: usize = 1_000;
+
 /// How often a race for the same user identifier key is run again.
 const TRIES: usize = 5;
 
@@ -72,7 +75,10 @@ pub(crate) async fn get_or_create(app: App, call: Call, params: GetOrCreateClien
         match holder(&app, &wanted).await? {
             // Whoever has only the key that browsers carry must not change how long somebody's session lives.
             Some(session) if matches!(call.caller, Caller::Publishable { .. }) => return shown(&app, session).await,
-            Some(session) => return shown(&app, extended(&app, session, &wanted).await?).await,
+            Some(session) => match extended(&app, session, &wanted).await? {
+                Some(session) => return shown(&app, session).await,
+                None => continue,
+            },
             None => {}
         }
         if let Some(session) = made(&app, &wanted).await? {
@@ -147,7 +153,7 @@ pub(crate) async fn grant_access(app: App, call: Call, params: GrantClientSessio
         expires_at: None,
     };
     let wanted = wanted(&app, &call, &grants, None, None, StatusCode::BAD_REQUEST).await?;
-    shown(&app, extended(&app, session, &wanted).await?).await
+    shown(&app, extended(&app, session, &wanted).await?.ok_or_else(not_found)?).await
 }
 
 /// `/client_sessions/revoke`. One that was revoked before stays as it is.
@@ -229,6 +235,10 @@ async fn wanted(
     if grants.expires_at.is_some_and(|at| at.0 <= app.now()) {
         return Err(Failure::invalid_parameter("expires_at", "Must be in the future"));
     }
+    if user_key.as_ref().is_some_and(|key| key.chars().count() > USER_KEY_CHARS) {
+        let problem = format!("String must contain at most {USER_KEY_CHARS} character(s)");
+        return Err(Failure::invalid_parameter("user_identifier_key", problem));
+    }
     let workspace = match &call.caller {
         Caller::Publishable { workspace } => {
             check_publishable(grants, user_key.as_deref(), customer_key.as_deref(), missing_key)?;
@@ -301,8 +311,11 @@ async fn holder(app: &App, wanted: &Wanted) -> Outcome<Option<domain::ClientSess
     if session.standing(app.now()) == SessionStanding::Live {
         return Ok(Some(session));
     }
-    app.store().commit(Change::SessionRetired(session.id)).await?;
-    Ok(None)
+    match app.store().commit(Change::SessionRetired(session.id)).await {
+        // Somebody else retired or deleted it.
+        Err(CommitError::Conflict(_)) => Ok(None),
+        other => other.map(|()| None).map_err(Failure::from),
+    }
 }
 
 /// A new session; `None` if somebody else took the user identifier key meanwhile.
@@ -329,20 +342,27 @@ async fn made(app: &App, wanted: &Wanted) -> Outcome<Option<domain::ClientSessio
     }
 }
 
-/// A session that exists gets the new end and the listed accounts in addition.
-async fn extended(app: &App, session: domain::ClientSession, wanted: &Wanted) -> Outcome<domain::ClientSession> {
+/// A session that exists gets the new end and the listed accounts in addition; `None` if it was deleted meanwhile.
+async fn extended(
+    app: &App,
+    session: domain::ClientSession,
+    wanted: &Wanted,
+) -> Outcome<Option<domain::ClientSession>> {
     if !extend(&mut session.clone(), wanted) {
-        return Ok(session);
+        return Ok(Some(session));
     }
     // The change names all grants of the session, so what others granted meanwhile must be read first.
     let _alone = app.changing_sessions().await;
     let scope = Scope::workspace_wide(session.workspace);
-    let mut session = app.store().session(&scope, session.id).await?.unwrap_or(session);
+    let Some(mut session) = app.store().session(&scope, session.id).await? else { return Ok(None) };
     if extend(&mut session, wanted) {
         let (accounts, expires_at) = (session.accounts.clone(), session.expires_at);
-        app.store().commit(Change::SessionChanged { session: session.id, accounts, expires_at }).await?;
+        match app.store().commit(Change::SessionChanged { session: session.id, accounts, expires_at }).await {
+            Err(CommitError::Conflict(_)) => return Ok(None),
+            other => other?,
+        }
     }
-    Ok(session)
+    Ok(Some(session))
 }
 
 /// Whether that changes anything.

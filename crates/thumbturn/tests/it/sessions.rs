@@ -371,3 +371,54 @@ async fn revoke_keeps_the_record_and_delete_does_not() {
     let told: Vec<&Value> = told.as_array().unwrap().iter().map(|event| &event["client_session_id"]).collect();
     assert_eq!(told, [&made["client_session_id"], &other["client_session_id"]]);
 }
+
+#[tokio::test]
+async fn a_session_until_the_end_of_time_can_be_read_and_ended() {
+    let app = TestApp::start().await;
+    let ends = ["9999-12-31T23:59:59Z", "9999-12-30T22:00:00.5Z", "9999-12-30T22:00:00.999999999Z"];
+    for (n, end) in ends.into_iter().enumerate() {
+        let body = json!({"user_identifier_key": format!("u{n}"), "expires_at": end});
+        let ask = Ask::post("/client_sessions/create").header("seam-publishable-key", &app.own.publishable_key);
+        let made = app.send(ask.json(body)).await.field("client_session");
+        assert_eq!(made["expires_at"], "9999-12-30T22:00:00.000Z");
+        let token = made["token"].as_str().unwrap();
+        app.send(Ask::post("/devices/list").bearer(token).json(json!({}))).await.field("devices");
+        let listed = app.ok("/client_sessions/list", json!({})).await["client_sessions"].clone();
+        assert_eq!(listed.as_array().unwrap().len(), 1);
+        let id = json!({"client_session_id": made["client_session_id"]});
+        app.ok("/client_sessions/revoke", id.clone()).await;
+        app.ok("/client_sessions/delete", id).await;
+    }
+}
+
+#[tokio::test]
+async fn a_user_identifier_key_has_an_end() {
+    let app = TestApp::start().await;
+    for path in ["/client_sessions/create", "/client_sessions/get_or_create"] {
+        let long = app.post(path, json!({"user_identifier_key": "é".repeat(1_001)})).await;
+        long.assert_refused(400, "invalid_input");
+    }
+    app.post("/client_sessions/create", json!({"user_identifier_key": "é".repeat(1_000)}))
+        .await
+        .field("client_session");
+}
+
+#[tokio::test]
+async fn a_session_that_is_deleted_while_it_is_changed_is_not_found() {
+    let app = TestApp::start().await;
+    for n in 0..20 {
+        let key = format!("u{n}");
+        let made =
+            app.post("/client_sessions/create", json!({"user_identifier_key": key})).await.field("client_session");
+        let id = &made["client_session_id"];
+        let grant = json!({"client_session_id": id, "connected_account_ids": [app.own.account]});
+        let again = json!({"user_identifier_key": key, "expires_at": "2100-01-01T00:00:00Z"});
+        let (granted, found, deleted) = tokio::join!(
+            app.post("/client_sessions/grant_access", grant),
+            app.post("/client_sessions/get_or_create", again),
+            app.post("/client_sessions/delete", json!({"client_session_id": id})),
+        );
+        assert!(granted.status == 200 || granted.refusal() == (404, "client_session_not_found"), "{:?}", granted.body);
+        assert_eq!((found.status.as_u16(), deleted.status.as_u16()), (200, 200), "{:?}", found.body);
+    }
+}
