@@ -56,8 +56,6 @@ async fn act(
 ) -> Outcome<ActionAttempt> {
     let scope = call.caller.scope()?;
     let claim = claim(app, call, &scope, path)?;
-    let route = app.store().route(device).await?;
-    may_begin(&scope, route.as_ref(), action).map_err(|refusal| Failure::refused(refusal, device))?;
     let hold = call.preference.hold(sync, app.hold());
     if let Some(claim) = &claim
         && let Some(attempt) = repeated(app, &scope, claim).await?
@@ -65,6 +63,8 @@ async fn act(
         let watch = app.engine().watch(attempt.id);
         return settle(app, &scope, attempt, watch, hold).await;
     }
+    let route = app.store().route(device).await?;
+    may_begin(&scope, route.as_ref(), action).map_err(|refusal| Failure::refused(refusal, device))?;
     limit(app, &scope, device, action).await?;
     match app.engine().begin(&scope, route.as_ref(), action, claim.clone()).await {
         Ok(ticket) => settle(app, &scope, ticket.attempt, Some(ticket.outcome), hold).await,

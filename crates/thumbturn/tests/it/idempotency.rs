@@ -140,3 +140,12 @@ async fn a_repetition_may_wait_or_not_for_itself() {
     assert_eq!(ended["status"], "success");
     assert_eq!(app.physical(0).await["commands"], 1);
 }
+
+#[tokio::test]
+async fn a_repeat_is_answered_even_if_the_call_would_be_refused_by_now() {
+    let app = TestApp::start().await;
+    let first = id(own(&app, UNLOCK, "k", app.own.device()).await);
+    app.ok("/devices/update", json!({"device_id": app.own.devices[0], "is_managed": false})).await;
+    assert_eq!(id(own(&app, UNLOCK, "k", app.own.device()).await), first);
+    own(&app, UNLOCK, "other", app.own.device()).await.assert_refused(400, "device_unmanaged");
+}
