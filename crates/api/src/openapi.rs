@@ -31,6 +31,9 @@ pub fn document(url: &str) -> Value {
     let schemas = generator.take_definitions(true);
     for path in paths.values_mut() {
         write_out(path, &schemas);
+        for operation in path.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            operation.get_mut("responses").into_iter().for_each(only_required_may_be_null);
+        }
     }
     let mut resources: Map<String, Value> = schemas
         .iter()
@@ -39,6 +42,7 @@ pub fn document(url: &str) -> Value {
         .collect();
     for resource in resources.values_mut() {
         write_out(resource, &schemas);
+        only_required_may_be_null(resource);
     }
     json!({
         "openapi": "3.0.0",
@@ -54,7 +58,7 @@ fn is_resource(schema: &Value) -> bool {
     schema.get(ROUTE).is_some()
 }
 
-/// Replaces references to what is no resource by what they refer to, and lets only what is always there be `null`.
+/// Replaces references to what is no resource by what they refer to.
 fn write_out(node: &mut Value, schemas: &Map<String, Value>) {
     let name = node.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix(COMPONENTS));
     if let Some(schema) = name.and_then(|name| schemas.get(name)).filter(|schema| !is_resource(schema)) {
@@ -71,7 +75,6 @@ fn write_out(node: &mut Value, schemas: &Map<String, Value>) {
     if is_open.is_some_and(|name| schemas.get(name).is_some_and(|schema| !is_resource(schema))) {
         write_out(node, schemas);
     }
-    only_required_may_be_null(node);
 }
 
 /// `allOf` one thing, or `anyOf` one thing and nothing, is that thing, with the words that stood beside it.
@@ -91,8 +94,13 @@ fn unwrap_single(node: &mut Value) {
     *node = Value::Object(single);
 }
 
-/// A field that may be left out is left out where there is nothing, never `null`.
+/// In an answer, a field that may be left out is left out where there is nothing, and never `null`.
 fn only_required_may_be_null(node: &mut Value) {
+    match node {
+        Value::Object(fields) => fields.values_mut().for_each(only_required_may_be_null),
+        Value::Array(items) => items.iter_mut().for_each(only_required_may_be_null),
+        _ => {}
+    }
     let required: Vec<String> = node
         .get("required")
         .and_then(Value::as_array)

@@ -79,3 +79,18 @@ fn check(node: &Value, resources: &serde_json::Map<String, Value>) {
         _ => {}
     }
 }
+
+#[test]
+fn null_is_allowed_where_it_means_something_and_is_never_answered_for_nothing() {
+    let document = document();
+    let body = |path: &str| {
+        let body = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        body["properties"].as_object().unwrap().clone()
+    };
+    assert_eq!(body("/devices/update")["name"]["nullable"], true);
+    assert_eq!(body("/devices/list")["page_cursor"]["nullable"], true);
+    assert_eq!(body("/client_sessions/list")["user_identity_id"]["nullable"], true);
+    assert_eq!(body("/locks/unlock_door")["device_id"].get("nullable"), None);
+    let device = &document["components"]["schemas"]["device"];
+    assert_eq!(device["properties"]["nickname"].get("nullable"), None, "left out where there is none");
+}
