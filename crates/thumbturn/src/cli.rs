@@ -312,9 +312,22 @@ fn workspaces_table(workspaces: &[WorkspaceView]) -> String {
     for workspace in workspaces {
         let kind = if workspace.is_sandbox { "sandbox" } else { "production" };
         let state = if workspace.is_suspended { "suspended" } else { "live" };
-        let _ = writeln!(text, "{:<38}{kind:<12}{state:<11}{}", workspace.workspace_id.to_string(), workspace.name);
+        let _ = writeln!(
+            text,
+            "{:<38}{kind:<12}{state:<11}{}",
+            workspace.workspace_id.to_string(),
+            printable(&workspace.name)
+        );
     }
     text
+}
+
+/// A name without what a terminal would obey: it may have come over the API.
+fn printable(name: &str) -> String {
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    name.replace(steers, "\u{fffd}")
 }
 
 fn table(keys: &[KeyView]) -> String {
@@ -330,7 +343,7 @@ fn table(keys: &[KeyView]) -> String {
             "{:<38}{kind:<23}{:<10}{workspace:<38}{state:<10}{}",
             key.key_id.to_string(),
             key.short,
-            key.name
+            printable(&key.name)
         );
         if let Some(token) = &key.token {
             let _ = writeln!(text, "\nToken (shown only now): {}", token.expose());
