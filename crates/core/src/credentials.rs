@@ -104,3 +104,28 @@ impl ClientSession {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_revoked_session_does_not_come_back_when_the_clock_is_put_back() {
+        let session = ClientSession {
+            id: ClientSessionId(Uuid::nil()),
+            workspace: WorkspaceId(Uuid::nil()),
+            short: String::new(),
+            long_hash: String::new(),
+            token: String::new(),
+            user_identifier_key: None,
+            accounts: Vec::new(),
+            customer_key: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::MAX,
+            revoked_at: Some(Timestamp::constant(7_200, 0)),
+        };
+        assert_eq!(session.standing(Timestamp::constant(3_600, 0)), SessionStanding::Revoked);
+    }
+}

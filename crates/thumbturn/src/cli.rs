@@ -351,3 +351,17 @@ fn table(keys: &[KeyView]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(printable("Café – 7 号"), "Café – 7 号");
+        assert_eq!(
+            printable("a\u{1b}[31mb\nc\u{9b}2J\u{202e}d\0"),
+            "a\u{fffd}[31mb\u{fffd}c\u{fffd}2J\u{fffd}d\u{fffd}"
+        );
+    }
+}
