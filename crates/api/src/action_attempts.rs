@@ -68,7 +68,14 @@ pub struct ActionAttempt {
 }
 
 /// The actions that are served so far; of the others no attempt exists.
-const SERVED: [ActionType; 2] = [ActionType::LockDoor, ActionType::UnlockDoor];
+const SERVED: [ActionType; 6] = [
+    ActionType::LockDoor,
+    ActionType::UnlockDoor,
+    ActionType::ConfigureAutoLock,
+    ActionType::SimulateKeypadCodeEntry,
+    ActionType::SimulateManualLockViaKeypad,
+    ActionType::ResetSandboxWorkspace,
+];
 
 /// One variant for each action and each state, as the official document has them.
 impl JsonSchema for ActionAttempt {

@@ -212,6 +212,19 @@ endpoints! {
         },
     }
 
+    /// Asks a hub once more which locks it has. The answer does not wait for it.
+    endpoint SyncConnectedAccount {
+        path: "/connected_accounts/sync",
+        methods: [POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [] => (),
+        changes: true,
+        params: {
+            /// The account.
+            connected_account_id: ConnectedAccountId,
+        },
+    }
+
     /// Connects a hub, or makes a set of virtual locks.
     ///
     /// The same hub twice in a workspace answers `hub_already_connected`.

@@ -10,7 +10,7 @@ use crate::ids::{ConnectedAccountId, DeviceId, SpaceId, WorkspaceId};
 use crate::metadata::{CustomMetadata, MetadataChanges};
 use crate::params::{Nullable, object};
 use crate::time::Timestamp;
-use crate::values::{Limit, NonEmptyString};
+use crate::values::{Limit, List, NonEmptyString};
 
 mod issues;
 mod properties;
@@ -112,6 +112,36 @@ pub struct DeviceProvider {
 }
 
 object! {
+    /// What a provider says of one device. Only the time zone counts, whichever of the three it came in.
+    ReportedDevice {
+        /// The device.
+        device_id: DeviceId,
+        /// What Omnitec says of it.
+        omnitec_metadata: Option<ReportedMetadata>,
+        /// What Schlage says of it.
+        schlage_metadata: Option<ReportedMetadata>,
+        /// What U-tec says of it.
+        ultraloq_metadata: Option<ReportedMetadata>,
+    }
+}
+
+object! {
+    /// What a provider says of a device.
+    ReportedMetadata {
+        /// The IANA name of its time zone.
+        time_zone: NonEmptyString,
+    }
+}
+
+impl ReportedDevice {
+    /// The time zone, if one was given.
+    pub fn time_zone(&self) -> Option<&str> {
+        let given = [&self.omnitec_metadata, &self.schlage_metadata, &self.ultraloq_metadata];
+        given.into_iter().flatten().next().map(|metadata| &*metadata.time_zone)
+    }
+}
+
+object! {
     /// Older form of the changes to a device.
     DevicePropertiesUpdate {
         /// New nickname; `null` removes it.
@@ -175,6 +205,33 @@ endpoints! {
             is_managed: bool = true,
             /// `false` stops and empties the pool of backup access codes.
             backup_access_code_pool_enabled: Option<bool>,
+        },
+    }
+
+    /// Deletes the record of one device. The hardware stays as it is: a hub that still knows the lock tells of it again,
+    /// as of a new one.
+    endpoint DeleteDevice {
+        path: "/devices/delete",
+        methods: [DELETE, POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [] => (),
+        changes: true,
+        params: {
+            /// The device, managed or not.
+            device_id: DeviceId,
+        },
+    }
+
+    /// Tells in which time zones devices are.
+    endpoint ReportProviderMetadata {
+        path: "/devices/report_provider_metadata",
+        methods: [POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [] => (),
+        changes: true,
+        params: {
+            /// The devices; either all of them are changed or none.
+            devices: List<ReportedDevice, 1, 500>,
         },
     }
 }

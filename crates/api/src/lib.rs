@@ -28,6 +28,7 @@ pub mod action_attempts;
 pub mod client_sessions;
 pub mod connected_accounts;
 pub mod device_filters;
+pub mod device_providers;
 pub mod devices;
 pub mod event_types;
 pub mod events;
@@ -35,6 +36,7 @@ pub mod health;
 pub mod locks;
 pub mod metadata;
 pub mod sandbox;
+pub mod simulations;
 pub mod unmanaged_devices;
 pub mod workspaces;
 
@@ -50,7 +52,7 @@ pub use problems::Problems;
 pub use query::{QueryError, parse_query};
 pub use schema::{Field, Format, Kind, Schema};
 pub use time::{PreciseTimestamp, Timestamp};
-pub use values::{Email, Fraction, Integer, Limit, List, NonEmptyString, Secret, Text, TimeRange};
+pub use values::{Decimal, Email, Fraction, Integer, Limit, List, NonEmptyString, Secret, Text, TimeRange};
 
 /// Every declared endpoint, noun by noun.
 pub fn endpoints() -> Vec<EndpointInfo> {
@@ -58,11 +60,13 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         action_attempts::endpoints(),
         client_sessions::endpoints(),
         connected_accounts::endpoints(),
+        device_providers::endpoints(),
         devices::endpoints(),
         events::endpoints(),
         health::endpoints(),
         locks::endpoints(),
         sandbox::endpoints(),
+        simulations::endpoints(),
         unmanaged_devices::endpoints(),
         workspaces::endpoints(),
     ]

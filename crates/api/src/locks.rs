@@ -7,7 +7,8 @@ use crate::endpoint::endpoints;
 use crate::envelope::Page;
 use crate::ids::DeviceId;
 use crate::params::Nullable;
-use crate::values::{Limit, NonEmptyString};
+use crate::problems::Problems;
+use crate::values::{Decimal, Limit, NonEmptyString};
 
 endpoints! {
     /// Unlocks a door.
@@ -48,6 +49,25 @@ endpoints! {
         },
     }
 
+    /// Has a lock lock itself some seconds after it was unlocked, or not.
+    endpoint ConfigureAutoLock {
+        path: "/locks/configure_auto_lock",
+        methods: [POST],
+        auth: [ApiKey, PatWithWorkspace, ClientSession],
+        response: [action_attempt] => ActionAttempt,
+        changes: true,
+        attempt: CONFIGURE_AUTO_LOCK,
+        params: {
+            /// The lock.
+            device_id: DeviceId,
+            /// Whether it locks itself.
+            auto_lock_enabled: bool,
+            /// After how many seconds; required to enable it. Locks count whole seconds, so a part of one counts as one.
+            auto_lock_delay_seconds: Option<Decimal<1, 60>>,
+        },
+        check: enabling_needs_a_delay,
+    }
+
     /// Returns one lock. Older form of `/devices/get`.
     endpoint GetLock {
         path: "/locks/get",
@@ -81,5 +101,11 @@ endpoints! {
             /// Where to go on.
             page_cursor: Nullable<String>,
         },
+    }
+}
+
+fn enabling_needs_a_delay(params: &ConfigureAutoLock, problems: &mut Problems) {
+    if params.auto_lock_enabled && params.auto_lock_delay_seconds.is_none() {
+        problems.at("auto_lock_delay_seconds", Problems::add_required);
     }
 }

@@ -168,20 +168,23 @@ impl Param for Limit {
 }
 
 /// A share from 0 to 1, such as a battery level.
+pub type Fraction = Decimal<0, 1>;
+
+/// Any number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
-pub struct Fraction(f64);
+pub struct Decimal<const MIN: u32, const MAX: u32>(f64);
 
-impl Fraction {
-    /// The share.
+impl<const MIN: u32, const MAX: u32> Decimal<MIN, MAX> {
+    /// The number.
     pub const fn get(self) -> f64 {
         self.0
     }
 }
 
-impl Param for Fraction {
+impl<const MIN: u32, const MAX: u32> Param for Decimal<MIN, MAX> {
     fn schema() -> Schema {
-        Schema::of(Kind::Number { min: Some(0.0), max: Some(1.0) })
+        Schema::of(Kind::Number { min: Some(MIN.into()), max: Some(MAX.into()) })
     }
 
     fn read(value: &Value, problems: &mut Problems) -> Option<Self> {
@@ -189,12 +192,13 @@ impl Param for Fraction {
             problems.add_type("number", value);
             return None;
         };
-        if number < 0.0 {
-            problems.add("Number must be greater than or equal to 0");
-        } else if number > 1.0 {
-            problems.add("Number must be less than or equal to 1");
+        let (min, max) = (f64::from(MIN), f64::from(MAX));
+        if number < min {
+            problems.add(format!("Number must be greater than or equal to {MIN}"));
+        } else if number > max {
+            problems.add(format!("Number must be less than or equal to {MAX}"));
         }
-        (0.0..=1.0).contains(&number).then_some(Self(number))
+        (min..=max).contains(&number).then_some(Self(number))
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::action_attempts::ActionAttempt;
 use crate::endpoint::endpoints;
 use crate::enums::string_enum;
 use crate::ids::{OrganizationId, WorkspaceId};
@@ -116,6 +117,18 @@ endpoints! {
             /// Older form of `connect_webview_customization.success_message`.
             webview_success_message: Nullable<Text<1, 1000>>,
         },
+    }
+
+    /// Brings a sandbox workspace back to its start: its virtual locks, and nothing else. The workspace itself and its
+    /// keys stay.
+    endpoint ResetSandbox {
+        path: "/workspaces/reset_sandbox",
+        methods: [POST],
+        auth: [ApiKey, PatWithWorkspace],
+        response: [action_attempt] => ActionAttempt,
+        changes: true,
+        attempt: RESET_SANDBOX_WORKSPACE,
+        params: {},
     }
 
     /// Changes the workspace of the credential.

@@ -20,8 +20,8 @@ use crate::time::Moment;
 /// What does not change while an attempt lives.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// The wanted position.
-    pub wanted: Bolt,
+    /// The wanted position; `None` for what is not about the bolt: that ends with its hub's word.
+    pub wanted: Option<Bolt>,
     /// When the attempt must have ended.
     pub deadline: Moment,
     /// How the lock and its hub behave.
@@ -43,16 +43,19 @@ pub enum State {
     Waiting,
     /// Given to the driver, which has not yet asked whether it may still write.
     Handed,
-    /// Handed to the hub.
+    /// A movement was handed to the hub.
     Written(Written),
+    /// Something else was handed to the hub, whose word ends it.
+    Sent,
     /// Ended. Nothing happens any more.
     Ended,
 }
 
-/// What is known of a command that was handed to the hub.
+/// What is known of a movement that was handed to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     at: Moment,
+    wanted: Bolt,
     before: Known,
     acknowledged: Acknowledged,
     accepted_at: Option<Moment>,
@@ -126,6 +129,7 @@ pub fn step(terms: &Terms, state: State, input: &Input, now: Moment) -> (State, 
         State::Waiting => waiting(terms, input, now),
         State::Handed => handed(terms, input, now),
         State::Written(written) => written.step(terms, input, now),
+        State::Sent => sent(terms, input, now),
     }
 }
 
@@ -135,6 +139,7 @@ pub fn wake_at(terms: &Terms, state: &State) -> Option<Moment> {
     match state {
         State::Waiting | State::Handed => Some(terms.send_by()),
         State::Written(written) => Some(written.wake_at(terms)),
+        State::Sent => Some(terms.deadline),
         State::Ended => None,
     }
 }
@@ -153,12 +158,27 @@ fn waiting(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
 /// Nothing has left this process yet, and nothing that is heard can be the command's doing.
 fn handed(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
     match input {
-        Input::Wrote { at, known } => (State::Written(Written::new(terms, *known, *at)), Effect::Nothing),
+        Input::Wrote { at, known } => {
+            let written = |wanted| State::Written(Written::new(terms, wanted, *known, *at));
+            (terms.wanted.map_or(State::Sent, written), Effect::Nothing)
+        }
         Input::NotWritten(why) => finish(Outcome::Failure(not_written(why))),
         _ if now.reached(terms.send_by()) => fail(FailureKind::Expired),
         Input::Unavailable(unavailable) => fail((*unavailable).into()),
         Input::LinkLost => fail(FailureKind::HubDisconnected),
         _ => (State::Handed, Effect::Nothing),
+    }
+}
+
+/// A setting was sent, or a hand sent to a virtual lock: done when the hub says so, unknown if it never does.
+fn sent(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
+    match input {
+        Input::NotWritten(why) => finish(Outcome::Failure(not_written(why))),
+        Input::Answered(Answer::Accepted) => finish(success(true)),
+        Input::Answered(Answer::Refused(why)) => finish(Outcome::Failure(refused(why))),
+        Input::Answered(Answer::NotAcknowledged) | Input::LinkLost => fail(FailureKind::OutcomeUnknown),
+        _ if now.reached(terms.deadline) => fail(FailureKind::OutcomeUnknown),
+        _ => (State::Sent, Effect::Nothing),
     }
 }
 
@@ -179,11 +199,12 @@ fn failure(kind: FailureKind) -> Effect {
 }
 
 impl Written {
-    fn new(terms: &Terms, known: Known, at: Moment) -> Self {
+    fn new(terms: &Terms, wanted: Bolt, known: Known, at: Moment) -> Self {
         let traits = &terms.traits;
-        let wait = if known == Known::At(terms.wanted) { traits.settle_unchanged } else { traits.settle };
+        let wait = if known == Known::At(wanted) { traits.settle_unchanged } else { traits.settle };
         Self {
             at,
+            wanted,
             before: known,
             acknowledged: Acknowledged::NotHeard,
             accepted_at: None,
@@ -213,7 +234,7 @@ impl Written {
     /// When an accepted command may end as an unconfirmed success: the lock already was where it should be, and its
     /// hub offers no read.
     fn unconfirmable_at(&self, terms: &Terms) -> Option<Moment> {
-        let already_there = self.before == Known::At(terms.wanted);
+        let already_there = self.before == Known::At(self.wanted);
         (already_there && !terms.traits.readable && self.acknowledged == Acknowledged::Yes)
             .then(|| self.at.after(terms.traits.settle_unchanged).steadily())
     }
@@ -266,7 +287,7 @@ impl Written {
             return Effect::Nothing;
         }
         match fact.what {
-            What::Moved { from, to, cause, doubtful } if to == terms.wanted => {
+            What::Moved { from, to, cause, doubtful } if to == self.wanted => {
                 self.arrived(terms, from, cause, doubtful, now)
             }
             What::Moved { to, .. } => {
@@ -274,7 +295,7 @@ impl Written {
                 self.before = Known::At(to);
                 Effect::Nothing
             }
-            What::Operated { at, cause, doubtful, late_cause } if at == terms.wanted => {
+            What::Operated { at, cause, doubtful, late_cause } if at == self.wanted => {
                 self.moved_by_other |= late_cause && cause.method != Method::Remote;
                 self.operated(terms, cause, doubtful, now)
             }
@@ -320,7 +341,7 @@ impl Written {
         }
         let by_other = self.moved_by_other || cause.is_some_and(|cause| cause.method != Method::Remote);
         match said {
-            Said::At(at) if at == terms.wanted => Effect::Finish(success(!by_other)),
+            Said::At(at) if at == self.wanted => Effect::Finish(success(!by_other)),
             Said::At(at) => {
                 self.before = Known::At(at);
                 self.moved_by_other = false;
@@ -438,6 +459,8 @@ fn refused(why: &Refused) -> Failure {
         Refused::Jammed => FailureKind::LockJammed.into(),
         Refused::Obstructed => FailureKind::BoltObstructed.into(),
         Refused::PrivacyMode => FailureKind::PrivacyMode.into(),
+        Refused::UnknownCode => FailureKind::UnknownCode.into(),
+        Refused::TooManyAttempts => FailureKind::TooManyAttempts.into(),
         Refused::Other(message) => Failure { kind: FailureKind::CommandRejected, message: message.clone() },
     }
 }

@@ -13,10 +13,10 @@ pub struct Attempt {
     pub id: AttemptId,
     /// Its workspace.
     pub workspace: WorkspaceId,
-    /// The account whose hub session carries it out.
-    pub account: AccountId,
-    /// The lock.
-    pub device: DeviceId,
+    /// The account whose hub session carries it out; `None` for what is about a workspace as a whole.
+    pub account: Option<AccountId>,
+    /// The lock; `None` for what is about a workspace as a whole.
+    pub device: Option<DeviceId>,
     /// What it is to do.
     pub action: Action,
     /// When it was accepted.
@@ -112,6 +112,10 @@ failure_kinds! {
     BoltObstructed = "bolt_obstructed", "The lock reports that something blocks its bolt.";
     /// The lock refuses remote operation.
     PrivacyMode = "privacy_mode", "The lock is in privacy mode and refuses remote operation.";
+    /// A PIN was typed that the lock does not know.
+    UnknownCode = "unknown_code", "The lock does not know this code.";
+    /// Too many wrong PINs were typed in a row.
+    TooManyAttempts = "too_many_attempts", "Too many wrong codes in a row: the keypad is locked for a while.";
     /// Never sent within its time.
     Expired = "action_attempt_expired", "The command could not be sent in time. No command was sent.";
     /// Sent, and nothing was heard within its time.

@@ -52,7 +52,7 @@ pub enum Change {
     /// A device was seen for the first time, or what the hub says of it changed, or it came back.
     /// Inserts the device, or replaces `about` and `state` of the one with this id.
     DeviceSeen {
-        /// The device. Nickname, metadata and managed of an existing row are kept.
+        /// The device. Nickname, metadata, managed and time zone of an existing row are kept.
         device: Box<Device>,
         /// What is told about it.
         events: Vec<Event>,
@@ -68,6 +68,8 @@ pub enum Change {
         /// What is told about it.
         events: Vec<Event>,
     },
+    /// The time zones of devices were told, by their IANA names. Conflicts (`"device"`) if one of them is gone.
+    TimeZonesTold(Vec<(DeviceId, String)>),
     /// An account was connected. Conflicts (`"hub_key"`) if the workspace already has this hub.
     AccountCreated {
         /// The account.
@@ -101,6 +103,16 @@ pub enum Change {
         /// What is told about it.
         events: Vec<Event>,
     },
+    /// The record of a device is deleted; pending attempts on it must have ended before. Conflicts (`"device"`) if it is
+    /// gone.
+    DeviceDeleted {
+        /// The device.
+        device: DeviceId,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// A sandbox workspace is brought back to its start.
+    WorkspaceReset(Box<Reset>),
     /// A client session was made. Conflicts (`"user_identifier_key"`) if a live one has the same key.
     SessionCreated(Box<ClientSession>),
     /// A client session's end or grants changed.
@@ -176,6 +188,20 @@ pub struct NewWorkspace {
     /// Its virtual locks.
     pub devices: Vec<Device>,
     /// What is told about it.
+    pub events: Vec<Event>,
+}
+
+/// What a sandbox workspace begins with after a reset. The workspace itself, its keys and this attempt stay; everything
+/// else of it goes in the same transaction, events and attempts included.
+#[derive(Clone, Debug)]
+pub struct Reset {
+    /// The attempt behind it, which has succeeded.
+    pub attempt: Attempt,
+    /// The account of its virtual locks, if it begins with any.
+    pub account: Option<Account>,
+    /// Its virtual locks.
+    pub devices: Vec<Device>,
+    /// What is told about them.
     pub events: Vec<Event>,
 }
 

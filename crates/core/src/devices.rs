@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::commands::AutoLock;
 use crate::ids::{AccountId, DeviceId, NativeId, WorkspaceId};
-use crate::locks::Bolt;
+use crate::locks::{Bolt, Route};
 
 /// A device as the database holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Device {
     pub custom_metadata: String,
     /// Whether it is managed.
     pub is_managed: bool,
+    /// The IANA name of its time zone, where it was told.
+    pub time_zone: Option<String>,
     /// What is known of it now.
     pub state: DeviceState,
     /// When it was first seen.
@@ -31,6 +34,22 @@ pub struct Device {
 }
 
 impl Device {
+    /// What is needed to begin a command on it.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        Route {
+            device: self.id,
+            workspace: self.workspace,
+            account: self.account,
+            is_managed: self.is_managed,
+            is_removed: self.state.reach.is_removed(),
+            can_lock: self.about.can_lock,
+            can_unlock: self.about.can_unlock,
+            can_configure_auto_lock: self.about.can_configure_auto_lock,
+            has_keypad: self.about.has_keypad,
+        }
+    }
+
     /// What the API may change of it, as it is now.
     #[must_use]
     pub fn editable(&self) -> Editable {
@@ -74,6 +93,8 @@ pub struct About {
     pub can_lock: bool,
     /// Whether commands to unlock are understood.
     pub can_unlock: bool,
+    /// Whether it can be told when to lock itself.
+    pub can_configure_auto_lock: bool,
     /// Whether it has a keypad.
     pub has_keypad: bool,
     /// Whether it is wired.
@@ -95,6 +116,10 @@ pub struct DeviceState {
     pub reach: Reach,
     /// Battery charge, 0 to 1.
     pub battery: Option<f64>,
+    /// When it locks itself, where it tells.
+    pub auto_lock: Option<AutoLock>,
+    /// Since when the paid subscription that it needs has ended.
+    pub subscription_ended_since: Option<Timestamp>,
     /// When the lock last told its bolt's position.
     pub reported_at: Option<Timestamp>,
 }
@@ -108,6 +133,8 @@ impl Default for DeviceState {
             door_open: None,
             reach: Reach::Unknown,
             battery: None,
+            auto_lock: None,
+            subscription_ended_since: None,
             reported_at: None,
         }
     }
@@ -143,6 +170,12 @@ impl Reach {
     pub const fn is_online(self) -> bool {
         matches!(self, Self::Online)
     }
+
+    /// Whether its hub no longer knows it.
+    #[must_use]
+    pub const fn is_removed(self) -> bool {
+        matches!(self, Self::Offline { because: OfflineBecause::DeviceRemoved, .. })
+    }
 }
 
 /// Why a device is offline. The words are the contract's error codes.
@@ -150,8 +183,10 @@ impl Reach {
 pub enum OfflineBecause {
     /// The lock itself cannot be reached.
     DeviceDisconnected,
-    /// Its hub cannot be reached.
+    /// The hub of its account cannot be reached.
     HubDisconnected,
+    /// A hub of its own, between that one and the lock, cannot be reached.
+    OwnHubDisconnected,
     /// The hub refuses our credentials.
     AccountDisconnected,
     /// The hub no longer knows the lock.
@@ -164,7 +199,7 @@ impl OfflineBecause {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DeviceDisconnected => "device_disconnected",
-            Self::HubDisconnected => "hub_disconnected",
+            Self::HubDisconnected | Self::OwnHubDisconnected => "hub_disconnected",
             Self::AccountDisconnected => "account_disconnected",
             Self::DeviceRemoved => "device_removed",
         }

@@ -84,6 +84,10 @@ pub enum EventKind {
         /// Charge, 0 to 1.
         level: f64,
     },
+    /// The paid subscription that it needs has ended.
+    DeviceSubscriptionRequired,
+    /// That subscription is there again.
+    DeviceSubscriptionResolved,
     /// The bolt moved, or an attempt proved where it stands.
     LockMoved {
         /// Where to.
@@ -146,19 +150,12 @@ impl EventKind {
             Self::DeviceConvertedToManaged => "device.unmanaged.converted_to_managed",
             Self::DeviceLowBattery { .. } => "device.low_battery",
             Self::DeviceBatteryStatusChanged { .. } => "device.battery_status_changed",
+            Self::DeviceSubscriptionRequired => "device.error.subscription_required",
+            Self::DeviceSubscriptionResolved => "device.error.subscription_required.resolved",
             Self::LockMoved { to: Bolt::Locked, .. } => "lock.locked",
             Self::LockMoved { to: Bolt::Unlocked, .. } => "lock.unlocked",
             Self::LockAccessDenied { .. } => "lock.access_denied",
-            Self::AttemptEnded { action: Action::LockDoor, succeeded: true, .. } => {
-                "action_attempt.lock_door.succeeded"
-            }
-            Self::AttemptEnded { action: Action::LockDoor, succeeded: false, .. } => "action_attempt.lock_door.failed",
-            Self::AttemptEnded { action: Action::UnlockDoor, succeeded: true, .. } => {
-                "action_attempt.unlock_door.succeeded"
-            }
-            Self::AttemptEnded { action: Action::UnlockDoor, succeeded: false, .. } => {
-                "action_attempt.unlock_door.failed"
-            }
+            Self::AttemptEnded { action, succeeded, .. } => ended(*action, *succeeded),
             Self::AccountConnected => "connected_account.connected",
             Self::AccountDisconnected { .. } => "connected_account.disconnected",
             Self::AccountCompletedFirstSync => "connected_account.completed_first_sync",
@@ -169,6 +166,39 @@ impl EventKind {
             Self::SessionDeleted { .. } => "client_session.deleted",
         }
     }
+}
+
+impl EventKind {
+    /// The event of an attempt's end; the contract has none for changes of the auto-lock and for resets.
+    #[must_use]
+    pub const fn of_end(attempt: AttemptId, action: Action, succeeded: bool) -> Option<Self> {
+        match action {
+            Action::ConfigureAutoLock | Action::ResetSandboxWorkspace => None,
+            _ => Some(Self::AttemptEnded { attempt, action, succeeded }),
+        }
+    }
+}
+
+const fn ended(action: Action, succeeded: bool) -> &'static str {
+    let (success, failure) = match action {
+        Action::LockDoor => ("action_attempt.lock_door.succeeded", "action_attempt.lock_door.failed"),
+        Action::UnlockDoor => ("action_attempt.unlock_door.succeeded", "action_attempt.unlock_door.failed"),
+        Action::SimulateKeypadCodeEntry => {
+            ("action_attempt.simulate_keypad_code_entry.succeeded", "action_attempt.simulate_keypad_code_entry.failed")
+        }
+        Action::SimulateManualLockViaKeypad => (
+            "action_attempt.simulate_manual_lock_via_keypad.succeeded",
+            "action_attempt.simulate_manual_lock_via_keypad.failed",
+        ),
+        // Never raised: see `EventKind::of_end`.
+        Action::ConfigureAutoLock => {
+            ("action_attempt.configure_auto_lock.succeeded", "action_attempt.configure_auto_lock.failed")
+        }
+        Action::ResetSandboxWorkspace => {
+            ("action_attempt.reset_sandbox_workspace.succeeded", "action_attempt.reset_sandbox_workspace.failed")
+        }
+    };
+    if succeeded { success } else { failure }
 }
 
 /// How a bolt was moved, in the contract's words.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::commands::Command;
 use crate::devices::OfflineBecause;
 use crate::ids::{AccountId, DeviceId, WorkspaceId};
 use crate::scope::{Scope, Visibility};
@@ -33,15 +34,34 @@ pub enum Action {
     LockDoor,
     /// Draw the bolt.
     UnlockDoor,
+    /// Change when the lock locks itself.
+    ConfigureAutoLock,
+    /// Type a PIN at a virtual lock.
+    SimulateKeypadCodeEntry,
+    /// Press the lock button of a virtual lock.
+    SimulateManualLockViaKeypad,
+    /// Bring a sandbox workspace back to its start.
+    ResetSandboxWorkspace,
 }
 
 impl Action {
-    /// The position that the action wants.
+    /// Every action.
+    pub const ALL: [Self; 6] = [
+        Self::LockDoor,
+        Self::UnlockDoor,
+        Self::ConfigureAutoLock,
+        Self::SimulateKeypadCodeEntry,
+        Self::SimulateManualLockViaKeypad,
+        Self::ResetSandboxWorkspace,
+    ];
+
+    /// The position that the action wants, if it is about one.
     #[must_use]
-    pub const fn wanted(self) -> Bolt {
+    pub const fn wanted(self) -> Option<Bolt> {
         match self {
-            Self::LockDoor => Bolt::Locked,
-            Self::UnlockDoor => Bolt::Unlocked,
+            Self::LockDoor => Some(Bolt::Locked),
+            Self::UnlockDoor => Some(Bolt::Unlocked),
+            _ => None,
         }
     }
 
@@ -51,16 +71,17 @@ impl Action {
         match self {
             Self::LockDoor => "LOCK_DOOR",
             Self::UnlockDoor => "UNLOCK_DOOR",
+            Self::ConfigureAutoLock => "CONFIGURE_AUTO_LOCK",
+            Self::SimulateKeypadCodeEntry => "SIMULATE_KEYPAD_CODE_ENTRY",
+            Self::SimulateManualLockViaKeypad => "SIMULATE_MANUAL_LOCK_VIA_KEYPAD",
+            Self::ResetSandboxWorkspace => "RESET_SANDBOX_WORKSPACE",
         }
     }
 
-    /// The capability flag that the action needs.
+    /// The action that `word` names.
     #[must_use]
-    pub const fn capability(self) -> &'static str {
-        match self {
-            Self::LockDoor => "can_remotely_lock",
-            Self::UnlockDoor => "can_remotely_unlock",
-        }
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == word)
     }
 }
 
@@ -81,6 +102,23 @@ pub struct Route {
     pub can_lock: bool,
     /// Whether it understands commands to unlock.
     pub can_unlock: bool,
+    /// Whether it can be told when to lock itself.
+    pub can_configure_auto_lock: bool,
+    /// Whether it has a keypad.
+    pub has_keypad: bool,
+}
+
+impl Route {
+    /// The capability flag that `command` needs and the device's model has not.
+    fn missing_for(&self, command: &Command) -> Option<&'static str> {
+        let (has, flag) = match command {
+            Command::Move(Bolt::Locked) => (self.can_lock, "can_remotely_lock"),
+            Command::Move(Bolt::Unlocked) => (self.can_unlock, "can_remotely_unlock"),
+            Command::AutoLock(_) => (self.can_configure_auto_lock, "can_configure_auto_lock"),
+            Command::Simulate(_) => (self.has_keypad, "can_unlock_with_code"),
+        };
+        (!has).then_some(flag)
+    }
 }
 
 /// Why an action is refused before an attempt exists.
@@ -103,11 +141,11 @@ pub enum Refusal {
     },
 }
 
-/// Checks whether `scope` may begin `action` on the device behind `route`, in the contract's order.
+/// Checks whether `scope` may give `command` to the device behind `route`, in the contract's order.
 ///
 /// # Errors
 /// The first [`Refusal`] that applies.
-pub fn may_begin(scope: &Scope, route: Option<&Route>, action: Action) -> Result<(), Refusal> {
+pub fn may_begin(scope: &Scope, route: Option<&Route>, command: &Command) -> Result<(), Refusal> {
     let route = route.ok_or(Refusal::NotFound)?;
     match scope.judge(route.workspace, route.account, route.device) {
         Visibility::Invisible => return Err(Refusal::NotFound),
@@ -120,11 +158,10 @@ pub fn may_begin(scope: &Scope, route: Option<&Route>, action: Action) -> Result
     if route.is_removed {
         return Err(Refusal::NotFound);
     }
-    let capable = match action {
-        Action::LockDoor => route.can_lock,
-        Action::UnlockDoor => route.can_unlock,
-    };
-    if capable { Ok(()) } else { Err(Refusal::NotSupported { capability: action.capability() }) }
+    match route.missing_for(command) {
+        Some(capability) => Err(Refusal::NotSupported { capability }),
+        None => Ok(()),
+    }
 }
 
 /// How a lock and its hub behave, as its driver knows them. The engine's rules follow from these facts.
@@ -163,6 +200,8 @@ pub enum Reachability {
     Reachable,
     /// Its hub knows that it cannot be reached: attempts end at once.
     Unreachable,
+    /// A hub of its own, between the one we talk to and the lock, cannot be reached: attempts end at once.
+    HubUnreachable,
     /// Perhaps: the next command may wake it.
     WorthATry,
 }
@@ -184,7 +223,7 @@ impl From<OfflineBecause> for Unavailable {
     fn from(because: OfflineBecause) -> Self {
         match because {
             OfflineBecause::DeviceDisconnected => Self::DeviceDisconnected,
-            OfflineBecause::HubDisconnected => Self::HubDisconnected,
+            OfflineBecause::HubDisconnected | OfflineBecause::OwnHubDisconnected => Self::HubDisconnected,
             OfflineBecause::AccountDisconnected => Self::AccountDisconnected,
             OfflineBecause::DeviceRemoved => Self::DeviceRemoved,
         }

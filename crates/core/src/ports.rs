@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::accounts::Account;
 use crate::attempts::Attempt;
 use crate::change::Change;
+use crate::commands::{AutoLock, Command};
 use crate::devices::{About, Device};
 use crate::events::Method;
 use crate::ids::{AccountId, AttemptId, NativeId};
@@ -79,6 +80,11 @@ pub trait Driver: Send + Sync {
         signals: mpsc::Sender<Signal>,
     ) -> Later<'a, Result<Arc<dyn Link>, ConnectError>>;
 
+    /// An account was deleted: what the driver kept of it beyond its sessions can go.
+    fn forget(&self, account: AccountId) {
+        let _ = account;
+    }
+
     /// How long to wait between two reads when all locks of a hub are read back after a connection.
     fn resync_pace(&self) -> Duration {
         Duration::from_millis(20)
@@ -95,6 +101,11 @@ pub trait Link: Send + Sync {
     fn carry_out<'a>(&'a self, order: Order, gate: Gate<'a>) -> Later<'a, Result<(), NotWritten>>;
     /// Asks a lock for its state. The answer comes as a report with [`How::Read`], or as [`Signal::ReadFailed`].
     fn ask<'a>(&'a self, lock: &'a NativeId, read: ReadId) -> Later<'a, Result<(), NotWritten>>;
+    /// Asks the hub once more which locks it has. What it says comes as [`Signal::Discovered`]; nothing is waited for.
+    /// A hub that tells of every change by itself needs nothing.
+    fn rediscover(&self) -> Later<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// One command.
@@ -104,8 +115,8 @@ pub struct Order {
     pub attempt: AttemptId,
     /// The lock.
     pub lock: NativeId,
-    /// The wanted position.
-    pub wanted: Bolt,
+    /// What to do. What the driver's hub has no words for is [`NotWritten::Rejected`].
+    pub command: Command,
 }
 
 /// Numbers a read, so that its answer can be told from other reports.
@@ -165,7 +176,9 @@ pub enum NotWritten {
 /// What a hub says of one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Accepted by the lock, or by its hub where nothing better can be had. Proves no movement.
+    /// Accepted by the lock, or by its hub where nothing better can be had. Proves no movement. Of anything else than a
+    /// movement it is the whole proof, so it is said once the lock itself has told that it is done, and after
+    /// everything that the lock told about it.
     Accepted,
     /// The hub says the lock did not acknowledge. The bolt may have moved all the same.
     NotAcknowledged,
@@ -182,6 +195,10 @@ pub enum Refused {
     Obstructed,
     /// The lock is in privacy mode.
     PrivacyMode,
+    /// The lock does not know the PIN that was typed.
+    UnknownCode,
+    /// Too many wrong PINs were typed in a row.
+    TooManyAttempts,
     /// Anything else, in the hub's words. Holds no secret.
     Other(String),
 }
@@ -207,6 +224,10 @@ pub enum Signal {
     Said(NativeId, Report),
     /// A lock told its battery's charge, 0 to 1.
     Battery(NativeId, f64),
+    /// A lock told when it locks itself.
+    AutoLock(NativeId, AutoLock),
+    /// A hub told whether the paid subscription that a lock needs has ended.
+    SubscriptionEnded(NativeId, bool),
     /// A door sensor told whether the door stands open.
     Door(NativeId, bool),
     /// A wrong code was entered at a lock; the reason in the contract's words where the lock tells.
@@ -215,6 +236,8 @@ pub enum Signal {
     Answered(NativeId, AttemptId, Answer, Moment),
     /// A read got no answer.
     ReadFailed(NativeId, ReadId),
+    /// To be notified once everything said of the lock before this has been dealt with.
+    DealtWith(NativeId, Arc<Notify>),
     /// The connection is over.
     Lost(ConnectError),
 }

@@ -80,6 +80,14 @@ fn forgotten(now: Timestamp) -> Timestamp {
     now.checked_sub(CLAIM_KEPT).unwrap_or(Timestamp::MIN)
 }
 
+/// Inserts an attempt about a workspace as a whole, which is pending until [`finish`].
+pub(crate) fn insert(attempt: &Attempt) -> Statement {
+    Statement::any(
+        "INSERT INTO attempts (id, workspace_id, action, status, created_at) VALUES ($1, $2, $3, 'pending', $4)",
+        args![attempt.id, attempt.workspace, attempt.action.as_str(), attempt.created_at],
+    )
+}
+
 pub(crate) fn finish(attempt: AttemptId, outcome: &Outcome, ended_at: Timestamp) -> Statement {
     let (status, confirmed, failure) = match outcome {
         Outcome::Success { confirmed } => ("success", Some(*confirmed), None),
@@ -100,18 +108,14 @@ pub(crate) fn finish(attempt: AttemptId, outcome: &Outcome, ended_at: Timestamp)
     )
 }
 
-fn action_from(word: &str) -> Option<Action> {
-    [Action::LockDoor, Action::UnlockDoor].into_iter().find(|action| action.as_str() == word)
-}
-
 fn map(row: &dyn Row) -> Result<Attempt, Corrupt> {
     let row = &mut Columns::of(row);
     Ok(Attempt {
         id: row.id()?,
         workspace: row.id()?,
-        account: row.id()?,
-        device: row.id()?,
-        action: row.word(action_from)?,
+        account: row.opt_id()?,
+        device: row.opt_id()?,
+        action: row.word(Action::from_word)?,
         created_at: row.time()?,
         outcome: map_outcome(row)?,
     })

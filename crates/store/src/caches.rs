@@ -22,6 +22,8 @@ pub(crate) enum Stale {
     /// Any workspace: rare, and they are few.
     Workspaces,
     Session(ClientSessionId),
+    /// All but the workspace itself and its keys is gone.
+    Tenant(WorkspaceId),
     /// The account is gone, and with it its devices and its place in sessions.
     Account(AccountId),
     Route(DeviceId),
@@ -50,12 +52,14 @@ impl Caches {
     /// Forgets what a batch of changes made stale, with at most one walk through each cache.
     pub(crate) fn forget<'a>(&self, stale: impl Iterator<Item = &'a Stale>) {
         let (mut keys, mut sessions, mut accounts) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let mut tenants = HashSet::new();
         for stale in stale {
             match stale {
                 Stale::Key(id) => drop(keys.insert(*id)),
                 Stale::Workspace(id) => self.workspaces.forget(id),
                 Stale::Workspaces => self.workspaces.forget_where(|_| true),
                 Stale::Session(id) => drop(sessions.insert(*id)),
+                Stale::Tenant(id) => drop(tenants.insert(*id)),
                 Stale::Account(id) => drop(accounts.insert(*id)),
                 Stale::Route(id) => self.routes.forget(id),
                 Stale::Removal(id, removed) => self.routes.forget_unless(id, |route| route.is_removed == *removed),
@@ -64,12 +68,15 @@ impl Caches {
         if !keys.is_empty() {
             self.keys.forget_where(|key| keys.contains(&key.id));
         }
-        if !accounts.is_empty() {
-            self.routes.forget_where(|route| accounts.contains(&route.account));
+        if !accounts.is_empty() || !tenants.is_empty() {
+            let is_gone = |route: &Route| accounts.contains(&route.account) || tenants.contains(&route.workspace);
+            self.routes.forget_where(is_gone);
         }
-        if !sessions.is_empty() || !accounts.is_empty() {
+        if !sessions.is_empty() || !accounts.is_empty() || !tenants.is_empty() {
             let names_one = |session: &ClientSession| session.accounts.iter().any(|id| accounts.contains(id));
-            self.sessions.forget_where(|session| sessions.contains(&session.id) || names_one(session));
+            let is_one =
+                |session: &ClientSession| sessions.contains(&session.id) || tenants.contains(&session.workspace);
+            self.sessions.forget_where(|session| is_one(session) || names_one(session));
         }
     }
 }

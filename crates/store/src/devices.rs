@@ -1,6 +1,7 @@
 //! Devices: rows, the statements of their changes, and reads of single ones. Lists are in [`crate::device_list`].
 
 use thumbturn_core::accounts::Provider;
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::devices::{About, Device, DeviceState, Editable, OfflineBecause, Reach};
 use thumbturn_core::ids::{AccountId, DeviceId, NativeId};
 use thumbturn_core::locks::{Bolt, Route};
@@ -12,9 +13,9 @@ use crate::error::Corrupt;
 use crate::statement::{Columns, Query, Row, Statement, Value, args};
 
 pub(crate) const COLUMNS: &str = "SELECT id, workspace_id, account_id, provider, native_id, name, device_type, \
-     manufacturer, manufacturer_name, model, serial_number, can_lock, can_unlock, has_keypad, has_direct_power, \
-     nickname, custom_metadata, is_managed, bolt, fresh, jammed_since, door_open, reach, reach_since, battery, \
-     reported_at, created_at FROM devices";
+     manufacturer, manufacturer_name, model, serial_number, can_lock, can_unlock, can_configure_auto_lock, has_keypad, has_direct_power, \
+     nickname, custom_metadata, is_managed, time_zone, bolt, fresh, jammed_since, door_open, reach, reach_since, battery, \
+     auto_lock_s, subscription_ended_since, reported_at, created_at FROM devices";
 
 /// What a scope finds under a device's id or name.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,16 +39,35 @@ pub(crate) fn bolt_from(word: &str) -> Option<Bolt> {
     [Bolt::Locked, Bolt::Unlocked].into_iter().find(|bolt| bolt_word(*bolt) == word)
 }
 
-pub(crate) fn because_from(word: &str) -> Option<OfflineBecause> {
-    use OfflineBecause::{AccountDisconnected, DeviceDisconnected, DeviceRemoved, HubDisconnected};
-    [DeviceDisconnected, HubDisconnected, AccountDisconnected, DeviceRemoved]
-        .into_iter()
-        .find(|because| because.as_str() == word)
+/// The contract has one word for both kinds of hubs.
+pub(crate) const fn because_word(because: OfflineBecause) -> &'static str {
+    match because {
+        OfflineBecause::OwnHubDisconnected => "own_hub_disconnected",
+        _ => because.as_str(),
+    }
 }
 
-/// Whether the hub no longer knows the device.
-pub(crate) const fn is_removed(reach: Reach) -> bool {
-    matches!(reach, Reach::Offline { because: OfflineBecause::DeviceRemoved, .. })
+pub(crate) fn because_from(word: &str) -> Option<OfflineBecause> {
+    use OfflineBecause::{AccountDisconnected, DeviceDisconnected, DeviceRemoved, HubDisconnected, OwnHubDisconnected};
+    [DeviceDisconnected, HubDisconnected, OwnHubDisconnected, AccountDisconnected, DeviceRemoved]
+        .into_iter()
+        .find(|because| because_word(*because) == word)
+}
+
+/// An auto-lock as a number of seconds; 0: never.
+fn auto_lock_seconds(auto_lock: AutoLock) -> i64 {
+    match auto_lock {
+        AutoLock::Off => 0,
+        AutoLock::After(seconds) => seconds.into(),
+    }
+}
+
+fn auto_lock_from(seconds: i64) -> Result<AutoLock, Corrupt> {
+    match u32::try_from(seconds) {
+        Ok(0) => Ok(AutoLock::Off),
+        Ok(seconds) => Ok(AutoLock::After(seconds)),
+        Err(_) => Err(Corrupt::new(format!("an auto-lock after {seconds} seconds"))),
+    }
 }
 
 /// The columns of a state, in the order of the table.
@@ -55,7 +75,7 @@ fn state_values(state: &DeviceState) -> Vec<Value> {
     let (reach, since) = match state.reach {
         Reach::Unknown => ("unknown", None),
         Reach::Online => ("online", None),
-        Reach::Offline { because, since } => (because.as_str(), Some(since)),
+        Reach::Offline { because, since } => (because_word(because), Some(since)),
     };
     args![
         state.bolt.map(bolt_word),
@@ -65,12 +85,14 @@ fn state_values(state: &DeviceState) -> Vec<Value> {
         reach,
         since,
         state.battery,
+        state.auto_lock.map(auto_lock_seconds),
+        state.subscription_ended_since,
         state.reported_at,
     ]
 }
 
 const WRITE_STATE: &str = "UPDATE devices SET bolt = $1, fresh = $2, jammed_since = $3, door_open = $4, reach = $5, \
-     reach_since = $6, battery = $7, reported_at = $8 WHERE id = $9";
+     reach_since = $6, battery = $7, auto_lock_s = $8, subscription_ended_since = $9, reported_at = $10 WHERE id = $11";
 
 /// Writes a state, if the device is still there.
 pub(crate) fn write_state(device: DeviceId, state: &DeviceState) -> Statement {
@@ -106,11 +128,13 @@ pub(crate) fn upsert(device: &Device) -> Statement {
         about.serial_number.as_ref(),
         about.can_lock,
         about.can_unlock,
+        about.can_configure_auto_lock,
         about.has_keypad,
         about.has_direct_power,
         device.nickname.as_ref(),
         &device.custom_metadata,
         device.is_managed,
+        device.time_zone.as_ref(),
     ];
     args.extend(state_values(&device.state));
     args.push(device.created_at.into());
@@ -119,18 +143,35 @@ pub(crate) fn upsert(device: &Device) -> Statement {
 
 /// A device never changes its account, so that an id cannot be taken over.
 const UPSERT: &str = "INSERT INTO devices (id, workspace_id, account_id, provider, native_id, name, device_type, \
-     manufacturer, manufacturer_name, model, serial_number, can_lock, can_unlock, has_keypad, has_direct_power, \
-     nickname, custom_metadata, is_managed, bolt, fresh, jammed_since, door_open, reach, reach_since, battery, \
-     reported_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-     $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) \
+     manufacturer, manufacturer_name, model, serial_number, can_lock, can_unlock, can_configure_auto_lock, \
+     has_keypad, has_direct_power, nickname, custom_metadata, is_managed, time_zone, bolt, fresh, jammed_since, door_open, \
+     reach, reach_since, battery, auto_lock_s, subscription_ended_since, reported_at, created_at) VALUES ($1, $2, $3, \
+     $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, \
+     $27, $28, $29, $30, $31) \
      ON CONFLICT (id) DO UPDATE SET native_id = excluded.native_id, name = excluded.name, \
      device_type = excluded.device_type, manufacturer = excluded.manufacturer, \
      manufacturer_name = excluded.manufacturer_name, model = excluded.model, serial_number = excluded.serial_number, \
-     can_lock = excluded.can_lock, can_unlock = excluded.can_unlock, has_keypad = excluded.has_keypad, \
+     can_lock = excluded.can_lock, can_unlock = excluded.can_unlock, \
+     can_configure_auto_lock = excluded.can_configure_auto_lock, has_keypad = excluded.has_keypad, \
      has_direct_power = excluded.has_direct_power, bolt = excluded.bolt, fresh = excluded.fresh, \
      jammed_since = excluded.jammed_since, door_open = excluded.door_open, reach = excluded.reach, \
-     reach_since = excluded.reach_since, battery = excluded.battery, reported_at = excluded.reported_at \
+     reach_since = excluded.reach_since, battery = excluded.battery, auto_lock_s = excluded.auto_lock_s, \
+     subscription_ended_since = excluded.subscription_ended_since, reported_at = excluded.reported_at \
      WHERE devices.account_id = excluded.account_id AND devices.workspace_id = excluded.workspace_id";
+
+/// Deletes a device. Its attempts and events stay readable, so none of its attempts may be pending.
+pub(crate) fn delete(device: DeviceId) -> Vec<Statement> {
+    vec![Statement::one(
+        "DELETE FROM devices WHERE id = $1 AND NOT EXISTS \
+         (SELECT 1 FROM attempts WHERE device_id = $1 AND ended_at IS NULL)",
+        args![device],
+        "device",
+    )]
+}
+
+pub(crate) fn tell_time_zone(device: DeviceId, time_zone: &String) -> Statement {
+    Statement::one("UPDATE devices SET time_zone = $2 WHERE id = $1", args![device, time_zone], "device")
+}
 
 pub(crate) fn edit(device: DeviceId, before: Editable, after: Editable) -> Statement {
     Statement::one(
@@ -160,6 +201,7 @@ pub(crate) fn map(row: &dyn Row) -> Result<Device, Corrupt> {
         nickname: row.opt_text()?,
         custom_metadata: row.text()?,
         is_managed: row.flag()?,
+        time_zone: row.opt_text()?,
         state: map_state(row)?,
         created_at: row.time()?,
     })
@@ -176,6 +218,7 @@ fn map_about(row: &mut Columns<'_>) -> Result<About, Corrupt> {
         serial_number: row.opt_text()?,
         can_lock: row.flag()?,
         can_unlock: row.flag()?,
+        can_configure_auto_lock: row.flag()?,
         has_keypad: row.flag()?,
         has_direct_power: row.flag()?,
     })
@@ -191,6 +234,8 @@ fn map_state(row: &mut Columns<'_>) -> Result<DeviceState, Corrupt> {
         door_open: row.opt_flag()?,
         reach: map_reach(row)?,
         battery: row.opt_real()?,
+        auto_lock: row.opt_integer()?.map(auto_lock_from).transpose()?,
+        subscription_ended_since: row.opt_time()?,
         reported_at: row.opt_time()?,
     })
 }
@@ -214,7 +259,9 @@ fn map_route(row: &dyn Row) -> Result<Route, Corrupt> {
         is_managed: row.flag()?,
         can_lock: row.flag()?,
         can_unlock: row.flag()?,
-        is_removed: is_removed(map_reach(row)?),
+        can_configure_auto_lock: row.flag()?,
+        has_keypad: row.flag()?,
+        is_removed: map_reach(row)?.is_removed(),
     })
 }
 
@@ -242,7 +289,8 @@ impl Store {
             Ok(route) => return Ok(Some(route)),
             Err(ticket) => ticket,
         };
-        let sql = "SELECT id, workspace_id, account_id, is_managed, can_lock, can_unlock, reach, reach_since \
+        let sql = "SELECT id, workspace_id, account_id, is_managed, can_lock, can_unlock, can_configure_auto_lock, \
+                   has_keypad, reach, reach_since \
                    FROM devices WHERE id = $1";
         let found = self.readers().first(Query { sql: sql.into(), args: args![device], map: map_route }).await?;
         if let Some(route) = &found {

@@ -8,7 +8,7 @@ use thumbturn_core::locks::{Action, Bolt};
 use uuid::Uuid;
 
 use crate::accounts::{trouble_from, trouble_word};
-use crate::devices::because_from;
+use crate::devices::{because_from, because_word};
 use crate::error::Corrupt;
 
 /// What an event tells beyond the columns of its row. Fields are only ever added, so that old rows stay readable.
@@ -51,7 +51,7 @@ fn detail_of(kind: &EventKind) -> Detail {
     let word = |word: &'static str| Some(word.to_owned());
     match kind {
         EventKind::DeviceDisconnected { because, .. } => {
-            Detail { because: word(because.as_str()), ..Detail::default() }
+            Detail { because: word(because_word(*because)), ..Detail::default() }
         }
         EventKind::AccountDisconnected { trouble } => {
             Detail { because: word(trouble_word(*trouble)), ..Detail::default() }
@@ -74,6 +74,8 @@ fn detail_of(kind: &EventKind) -> Detail {
         | EventKind::DeviceRemoved
         | EventKind::DeviceConvertedToUnmanaged
         | EventKind::DeviceConvertedToManaged
+        | EventKind::DeviceSubscriptionRequired
+        | EventKind::DeviceSubscriptionResolved
         | EventKind::AttemptEnded { .. }
         | EventKind::AccountConnected
         | EventKind::AccountCompletedFirstSync
@@ -107,13 +109,11 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
         "device.battery_status_changed" => {
             EventKind::DeviceBatteryStatusChanged { status: status_from(&detail.status?)?, level: detail.level? }
         }
+        "device.error.subscription_required" => EventKind::DeviceSubscriptionRequired,
+        "device.error.subscription_required.resolved" => EventKind::DeviceSubscriptionResolved,
         "lock.locked" => moved(Bolt::Locked, attempt, &detail)?,
         "lock.unlocked" => moved(Bolt::Unlocked, attempt, &detail)?,
         "lock.access_denied" => EventKind::LockAccessDenied { reason: detail.reason.as_deref().and_then(reason_from) },
-        "action_attempt.lock_door.succeeded" => ended(attempt?, Action::LockDoor, true),
-        "action_attempt.lock_door.failed" => ended(attempt?, Action::LockDoor, false),
-        "action_attempt.unlock_door.succeeded" => ended(attempt?, Action::UnlockDoor, true),
-        "action_attempt.unlock_door.failed" => ended(attempt?, Action::UnlockDoor, false),
         "connected_account.connected" => EventKind::AccountConnected,
         "connected_account.disconnected" => EventKind::AccountDisconnected { trouble: trouble_from(&detail.because?)? },
         "connected_account.completed_first_sync" => EventKind::AccountCompletedFirstSync,
@@ -122,17 +122,20 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
         }
         "connected_account.deleted" => EventKind::AccountDeleted,
         "client_session.deleted" => EventKind::SessionDeleted { session: ClientSessionId(detail.session?) },
-        _ => return None,
+        _ => return ended_from(name, attempt?),
     })
+}
+
+/// The end of an attempt, if `name` is that of one.
+fn ended_from(name: &str, attempt: AttemptId) -> Option<EventKind> {
+    let ends =
+        Action::ALL.into_iter().flat_map(|action| [true, false].map(|end| EventKind::of_end(attempt, action, end)));
+    ends.flatten().find(|kind| kind.name() == name)
 }
 
 fn moved(to: Bolt, attempt: Option<AttemptId>, detail: &Detail) -> Option<EventKind> {
     let method = method_from(detail.method.as_deref()?)?;
     Some(EventKind::LockMoved { to, method, attempt, slot: detail.slot })
-}
-
-const fn ended(attempt: AttemptId, action: Action, succeeded: bool) -> EventKind {
-    EventKind::AttemptEnded { attempt, action, succeeded }
 }
 
 fn status_from(word: &str) -> Option<BatteryStatus> {
@@ -174,6 +177,7 @@ mod tests {
             EventKind::DeviceConnected { managed: true },
             EventKind::DeviceConnected { managed: false },
             EventKind::DeviceDisconnected { managed: true, because: OfflineBecause::HubDisconnected },
+            EventKind::DeviceDisconnected { managed: true, because: OfflineBecause::OwnHubDisconnected },
             EventKind::DeviceDisconnected { managed: false, because: OfflineBecause::DeviceRemoved },
             EventKind::DeviceRemoved,
             EventKind::DeviceDeleted { name: "Front \"door\"".to_owned() },
@@ -182,14 +186,12 @@ mod tests {
             EventKind::DeviceConvertedToManaged,
             EventKind::DeviceLowBattery { level: 0.1 },
             EventKind::DeviceBatteryStatusChanged { status: BatteryStatus::Critical, level: 0.3 },
+            EventKind::DeviceSubscriptionRequired,
+            EventKind::DeviceSubscriptionResolved,
             moved(Bolt::Locked, Some(attempt), None),
             moved(Bolt::Unlocked, None, Some(3)),
             EventKind::LockAccessDenied { reason: Some("unknown_code") },
             EventKind::LockAccessDenied { reason: None },
-            ended(attempt, Action::LockDoor, true),
-            ended(attempt, Action::LockDoor, false),
-            ended(attempt, Action::UnlockDoor, true),
-            ended(attempt, Action::UnlockDoor, false),
             EventKind::AccountConnected,
             EventKind::AccountDisconnected { trouble: LinkTrouble::HubDisconnected },
             EventKind::AccountDisconnected { trouble: LinkTrouble::CredentialsRefused },
@@ -198,7 +200,9 @@ mod tests {
             EventKind::AccountDeleted,
             EventKind::SessionDeleted { session: ClientSessionId(Uuid::from_u128(8)) },
         ];
-        for kind in kinds {
+        let ends =
+            Action::ALL.into_iter().flat_map(|action| [true, false].map(|end| EventKind::of_end(attempt, action, end)));
+        for kind in kinds.into_iter().chain(ends.flatten()) {
             let json = to_json(&kind).unwrap();
             assert_eq!(from_row(kind.name(), attempt_of(&kind), &json).unwrap(), kind, "{json}");
         }

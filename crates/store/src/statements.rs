@@ -1,6 +1,6 @@
 //! What each [`Change`] writes, planned without touching the database. The statements are with their nouns.
 
-use thumbturn_core::change::{Change, NewWorkspace, SetUp};
+use thumbturn_core::change::{Change, NewWorkspace, Reset, SetUp};
 use thumbturn_core::events::Event;
 use thumbturn_core::ports::StoreError;
 
@@ -24,12 +24,12 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
             let mut stale = Vec::new();
             if let Some((device, state)) = &state {
                 statements.push(devices::write_state(*device, state));
-                stale.push(Stale::Removal(*device, devices::is_removed(state.reach)));
+                stale.push(Stale::Removal(*device, state.reach.is_removed()));
             }
             with_events(statements, stale, &events)
         }
         Change::DeviceChanged { device, state, events } => {
-            let stale = Stale::Removal(device, devices::is_removed(state.reach));
+            let stale = Stale::Removal(device, state.reach.is_removed());
             with_events(vec![devices::must_write_state(device, &state)], vec![stale], &events)
         }
         Change::DeviceSeen { device, events } => {
@@ -37,6 +37,9 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         }
         Change::DeviceEdited { device, before, after, events } => {
             with_events(vec![devices::edit(device, before, after)], vec![Stale::Route(device)], &events)
+        }
+        Change::TimeZonesTold(told) => {
+            Ok(fresh(told.iter().map(|(device, time_zone)| devices::tell_time_zone(*device, time_zone)).collect()))
         }
         Change::AccountCreated { account, events } => {
             with_events(vec![accounts::insert(&account, secrets)?], Vec::new(), &events)
@@ -50,6 +53,10 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::AccountDeleted { account, events } => {
             with_events(accounts::delete(account), vec![Stale::Account(account)], &events)
         }
+        Change::DeviceDeleted { device, events } => {
+            with_events(devices::delete(device), vec![Stale::Route(device)], &events)
+        }
+        Change::WorkspaceReset(reset) => plan_reset(&reset, secrets),
         Change::SessionCreated(session) => Ok(fresh(sessions::insert(&session, secrets)?)),
         Change::SessionChanged { session, accounts, expires_at } => Ok(Plan {
             statements: sessions::change(session, &accounts, expires_at),
@@ -77,7 +84,7 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
     }
 }
 
-/// A plan that only makes new rows: nothing of them can be cached yet, since the caches do not remember absence.
+/// A plan that makes no cached row stale: what it changes is not cached, or new, and the caches remember no absence.
 const fn fresh(statements: Vec<Statement>) -> Plan {
     Plan { statements, stale: Vec::new() }
 }
@@ -109,4 +116,18 @@ fn plan_workspace(new: &NewWorkspace, secrets: &Secrets) -> Result<Plan, StoreEr
     }
     statements.extend(new.devices.iter().map(devices::upsert));
     with_events(statements, Vec::new(), &new.events)
+}
+
+fn plan_reset(reset: &Reset, secrets: &Secrets) -> Result<Plan, StoreError> {
+    let attempt = &reset.attempt;
+    let mut statements = workspaces::empty(attempt.workspace);
+    statements.push(attempts::insert(attempt));
+    if let Some(outcome) = &attempt.outcome {
+        statements.push(attempts::finish(attempt.id, outcome, attempt.created_at));
+    }
+    if let Some(account) = &reset.account {
+        statements.push(accounts::insert(account, secrets)?);
+    }
+    statements.extend(reset.devices.iter().map(devices::upsert));
+    with_events(statements, vec![Stale::Tenant(attempt.workspace)], &reset.events)
 }

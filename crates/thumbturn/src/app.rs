@@ -15,12 +15,13 @@ use thumbturn_drivers::sandbox::SandboxHubs;
 use thumbturn_store::Store;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
+use crate::config::ResetTo;
 use crate::http::cors::Origins;
 use crate::http::routes::Routes;
 use crate::limits::ActionLimits;
 
 /// Most items that one page holds, whatever was asked for; the contract's largest default is 22,900.
-const LARGEST_PAGE: usize = 25_000;
+pub(crate) const LARGEST_PAGE: usize = 25_000;
 
 /// The application behind the HTTP layer.
 #[derive(Clone)]
@@ -44,6 +45,8 @@ pub struct Parts {
     pub origins: Origins,
     /// Base of the URLs that are handed out, without a slash at the end.
     pub public_url: String,
+    /// What a reset of a sandbox workspace leaves there.
+    pub reset_to: ResetTo,
     /// The endpoints.
     pub routes: Routes,
     /// The OpenAPI document, as JSON text.
@@ -125,6 +128,12 @@ impl App {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.0.parts.public_url
+    }
+
+    /// What a reset of a sandbox workspace leaves there.
+    #[must_use]
+    pub fn reset_to(&self) -> ResetTo {
+        self.0.parts.reset_to
     }
 
     /// The OpenAPI document, as JSON text.

@@ -33,6 +33,8 @@ pub struct Config {
     pub actions: Actions,
     /// Limits.
     pub limits: Limits,
+    /// Sandbox workspaces.
+    pub sandbox: Sandbox,
     /// Browsers.
     pub cors: Cors,
     /// How long things are kept.
@@ -79,6 +81,24 @@ pub struct Limits {
     pub sandbox_lock_actions_per_minute: u32,
     /// Requests that are being answered at the same time.
     pub concurrent_requests: usize,
+}
+
+/// Settings of sandbox workspaces.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sandbox {
+    /// What a reset leaves there.
+    pub reset_to: ResetTo,
+}
+
+/// What a reset leaves in a sandbox workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetTo {
+    /// The virtual locks that it began with, under the same ids.
+    Locks,
+    /// Nothing.
+    Empty,
 }
 
 /// Settings for browsers.

@@ -140,6 +140,7 @@ pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: St
         origins: Origins::new(config.cors.allowed_origins.clone()),
         openapi: thumbturn_api::openapi::document(&url).to_string().into(),
         public_url: url,
+        reset_to: config.sandbox.reset_to,
         routes: http::routes(),
         concurrent_requests: limits.concurrent_requests,
     }))

@@ -3,17 +3,20 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thumbturn_core::accounts::{Account, LinkState, Provider};
-use thumbturn_core::change::{Change, NewWorkspace};
+use thumbturn_core::attempts::{Attempt, Outcome};
+use thumbturn_core::change::{Change, NewWorkspace, Reset};
 use thumbturn_core::credentials::KeyKind;
 use thumbturn_core::devices::{About, Device, DeviceState};
 use thumbturn_core::events::{Event, EventKind};
-use thumbturn_core::ids::{AccountId, DeviceId, EventId, WorkspaceId};
+use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId, WorkspaceId};
+use thumbturn_core::locks::Action;
 use thumbturn_core::ports::{CommitError, StoreError};
 use thumbturn_core::workspaces::Workspace;
 use thumbturn_drivers::sandbox::fixtures;
 use thumbturn_store::Store;
 use uuid::Uuid;
 
+use crate::config::ResetTo;
 use crate::keys::check_name;
 use crate::setup::key;
 use crate::tokens::{Token, TokenKind};
@@ -64,6 +67,24 @@ pub fn sandbox_account(workspace: WorkspaceId, now: Timestamp) -> Account {
     }
 }
 
+/// What a reset brings a sandbox workspace back to: its virtual locks with the ids that they had, or nothing.
+#[must_use]
+pub fn reset(workspace: WorkspaceId, to: ResetTo, now: Timestamp) -> Reset {
+    let account = (to == ResetTo::Locks).then(|| sandbox_account(workspace, now));
+    let attempt = Attempt {
+        id: AttemptId::new_at(now),
+        workspace,
+        account: None,
+        device: None,
+        action: Action::ResetSandboxWorkspace,
+        created_at: now,
+        outcome: Some(Outcome::Success { confirmed: true }),
+    };
+    let devices: Vec<Device> = account.iter().flat_map(|account| virtual_locks(account, now)).collect();
+    let events = devices.iter().map(added).collect();
+    Reset { attempt, account, devices, events }
+}
+
 /// Lists are in order of creation: a microsecond apart, the locks keep the order that they have here.
 fn virtual_locks(account: &Account, now: Timestamp) -> Vec<Device> {
     let times = (0..).map(|index| now.checked_add(SignedDuration::from_micros(index)).unwrap_or(now));
@@ -84,6 +105,7 @@ fn virtual_lock(account: &Account, about: About, now: Timestamp) -> Device {
         nickname: None,
         custom_metadata: "{}".to_owned(),
         is_managed: true,
+        time_zone: None,
         state: DeviceState::default(),
         created_at: now,
     }

@@ -48,6 +48,30 @@ pub struct CapabilityFlags {
     pub can_simulate_paid_subscription: Option<bool>,
 }
 
+impl CapabilityFlags {
+    /// Adds what another device can do now.
+    pub fn add(&mut self, other: &Self) {
+        for (flag, others) in [
+            (&mut self.can_remotely_unlock, other.can_remotely_unlock),
+            (&mut self.can_remotely_lock, other.can_remotely_lock),
+            (&mut self.can_configure_auto_lock, other.can_configure_auto_lock),
+            (&mut self.can_unlock_with_code, other.can_unlock_with_code),
+            (&mut self.can_program_online_access_codes, other.can_program_online_access_codes),
+            (&mut self.can_program_offline_access_codes, other.can_program_offline_access_codes),
+            (&mut self.can_simulate_connection, other.can_simulate_connection),
+            (&mut self.can_simulate_disconnection, other.can_simulate_disconnection),
+            (&mut self.can_simulate_removal, other.can_simulate_removal),
+            (&mut self.can_simulate_hub_connection, other.can_simulate_hub_connection),
+            (&mut self.can_simulate_hub_disconnection, other.can_simulate_hub_disconnection),
+            (&mut self.can_simulate_paid_subscription, other.can_simulate_paid_subscription),
+        ] {
+            if others == Some(true) {
+                *flag = others;
+            }
+        }
+    }
+}
+
 /// What is known about a device.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceProperties {

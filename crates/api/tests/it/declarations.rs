@@ -13,7 +13,7 @@ fn paths_and_names_are_unique() {
         assert!(paths.insert(endpoint.path), "{}", endpoint.path);
         assert!(names.insert(endpoint.name), "{}", endpoint.name);
     }
-    assert_eq!(paths.len(), 35);
+    assert_eq!(paths.len(), 50);
 }
 
 #[test]
@@ -126,6 +126,21 @@ const OFFICIAL: &[(&str, &str, &str, &str)] = &[
     ("/connected_accounts/get", "GET", "K P C", "connected_account"),
     ("/connected_accounts/list", "GET", "K P", "connected_accounts"),
     ("/connected_accounts/update", "PATCH", "K P", "connected_account"),
+    ("/connected_accounts/sync", "POST", "K P", ""),
+    ("/connected_accounts/simulate/disconnect", "POST", "K P", ""),
+    ("/devices/delete", "DELETE", "K P", ""),
+    ("/devices/list_device_providers", "GET", "K P C", "device_providers"),
+    ("/devices/report_provider_metadata", "POST", "K P", ""),
+    ("/devices/simulate/connect", "POST", "K P", ""),
+    ("/devices/simulate/connect_to_hub", "POST", "K P", ""),
+    ("/devices/simulate/disconnect", "POST", "K P", ""),
+    ("/devices/simulate/disconnect_from_hub", "POST", "K P", ""),
+    ("/devices/simulate/paid_subscription", "POST", "K P", ""),
+    ("/devices/simulate/remove", "POST", "K P", ""),
+    ("/locks/configure_auto_lock", "POST", "K P C", "action_attempt"),
+    ("/locks/simulate/keypad_code_entry", "POST", "K P", "action_attempt"),
+    ("/locks/simulate/manual_lock_via_keypad", "POST", "K P", "action_attempt"),
+    ("/workspaces/reset_sandbox", "POST", "K P", "action_attempt"),
     ("/devices/get", "GET", "K P C", "device"),
     ("/devices/list", "GET", "K P C", "devices"),
     ("/devices/update", "PATCH", "K P C", ""),

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, RwLock, oneshot};
 
 use super::directory::Directory;
 use super::session::{self, Order, SessionHandle};
 use super::shared::Shared;
 use crate::accounts::{Account, AccountEdit, Provider};
-use crate::change::Change;
+use crate::change::{Change, Reset};
 use crate::devices::Device;
 use crate::events::{Event, EventKind};
-use crate::ids::{AccountId, DeviceId};
+use crate::ids::{AccountId, DeviceId, WorkspaceId};
 use crate::ports::{CommitError, Driver, StoreError};
 
 /// Between two tries to open a session again whose account could not be deleted.
@@ -26,11 +26,27 @@ pub(crate) struct Accounts {
     pub(crate) directory: Arc<Directory>,
     drivers: HashMap<Provider, Arc<dyn Driver>>,
     sessions: Mutex<HashMap<AccountId, SessionHandle>>,
+    /// Held to make or delete accounts; alone, to reset a workspace: nothing may appear in it meanwhile.
+    changing: RwLock<()>,
 }
 
 impl Accounts {
     pub(crate) fn new(shared: Arc<Shared>, drivers: HashMap<Provider, Arc<dyn Driver>>) -> Self {
-        Self { shared, directory: Arc::new(Directory::default()), drivers, sessions: Mutex::new(HashMap::new()) }
+        Self {
+            shared,
+            directory: Arc::new(Directory::default()),
+            drivers,
+            sessions: Mutex::default(),
+            changing: RwLock::default(),
+        }
+    }
+
+    /// Makes an account and opens its session.
+    pub(crate) async fn add(&self, account: Account) -> Result<(), CommitError> {
+        let _shared = self.changing.read().await;
+        let created = Change::AccountCreated { account: Box::new(account.clone()), events: Vec::new() };
+        self.shared.store.commit(created).await?;
+        Ok(self.open(account).await?)
     }
 
     /// Opens the session of an account. Returns without waiting for its hub.
@@ -64,17 +80,28 @@ impl Accounts {
     /// Ends the session of an account, then deletes it with its devices. If that cannot be stored, the session is
     /// opened again: an account that is there must be listened to.
     pub(crate) async fn remove(&self, account: Account) -> Result<(), CommitError> {
+        let _shared = self.changing.read().await;
         let devices = self.shared.store.devices_of(account.id).await?;
         self.close(account.id).await;
-        let mut events: Vec<Event> =
-            devices.iter().map(|device| self.event(&account, Some(device.id), deleted(device))).collect();
-        events.push(self.event(&account, None, EventKind::AccountDeleted));
+        let mut events: Vec<Event> = devices
+            .iter()
+            .map(|device| self.event(account.workspace, account.id, Some(device.id), deleted(device)))
+            .collect();
+        events.push(self.event(account.workspace, account.id, None, EventKind::AccountDeleted));
         let change = Change::AccountDeleted { account: account.id, events };
         let result = self.shared.store.commit(change).await;
         if matches!(result, Err(CommitError::Busy | CommitError::Store(_))) {
             self.reopen(account).await;
+        } else {
+            self.forgotten(&account);
         }
         result
+    }
+
+    fn forgotten(&self, account: &Account) {
+        if let Some(driver) = self.drivers.get(&account.provider) {
+            driver.forget(account.id);
+        }
     }
 
     /// Changes what the API may change of an account.
@@ -87,6 +114,49 @@ impl Accounts {
             session.manages_new_devices.store(manages, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Deletes the record of one device.
+    pub(crate) async fn forget(&self, device: &Device) -> Result<(), CommitError> {
+        let event = self.event(device.workspace, device.account, Some(device.id), deleted(device));
+        let (done, forgotten) = oneshot::channel();
+        self.tell(device.account, Order::Forget(device.id, event, done)).await;
+        // A session that is gone has taken its devices with it.
+        forgotten.await.unwrap_or(Err(CommitError::Conflict("device")))
+    }
+
+    /// Asks a hub once more which locks it has. Nothing is waited for.
+    pub(crate) async fn sync(&self, account: AccountId) {
+        self.tell(account, Order::Sync).await;
+    }
+
+    async fn tell(&self, account: AccountId, order: Order) {
+        let orders = self.sessions.lock().await.get(&account).map(|session| session.orders.clone());
+        if let Some(orders) = orders {
+            let _ = orders.send(order).await;
+        }
+    }
+
+    /// Ends the sessions of a workspace, then brings it back to its start. If that cannot be stored, the sessions are
+    /// opened again.
+    pub(crate) async fn reset(&self, reset: Reset) -> Result<(), CommitError> {
+        let _alone = self.changing.write().await;
+        let all = self.shared.store.accounts().await?;
+        let before: Vec<Account> =
+            all.into_iter().filter(|account| account.workspace == reset.attempt.workspace).collect();
+        for account in &before {
+            self.close(account.id).await;
+        }
+        let fresh = reset.account.clone();
+        let result = self.shared.store.commit(Change::WorkspaceReset(Box::new(reset))).await;
+        if result.is_ok() {
+            before.iter().for_each(|account| self.forgotten(account));
+        }
+        let open = if result.is_ok() { fresh.into_iter().collect() } else { before };
+        for account in open {
+            self.reopen(account).await;
+        }
+        result
     }
 
     async fn close(&self, account: AccountId) {
@@ -105,11 +175,11 @@ impl Accounts {
         }
     }
 
-    fn event(&self, account: &Account, device: Option<DeviceId>, kind: EventKind) -> Event {
+    fn event(&self, workspace: WorkspaceId, account: AccountId, device: Option<DeviceId>, kind: EventKind) -> Event {
         Event {
             id: self.shared.next_event(),
-            workspace: account.workspace,
-            account: Some(account.id),
+            workspace,
+            account: Some(account),
             device,
             occurred_at: self.shared.now().wall,
             kind,

@@ -23,11 +23,12 @@ use tokio::sync::oneshot;
 
 use crate::accounts::{Account, AccountEdit, Provider};
 use crate::attempts::Attempt;
-use crate::change::{Change, IdempotencyClaim};
+use crate::change::{Change, IdempotencyClaim, Reset};
+use crate::commands::Command;
 use crate::devices::{Device, Editable};
 use crate::events::{Event, EventKind};
 use crate::ids::{AccountId, AttemptId};
-use crate::locks::{Action, Refusal, Route, may_begin};
+use crate::locks::{Refusal, Route, may_begin};
 use crate::ports::{Clock, CommitError, Driver, Store, StoreError};
 use crate::scope::Scope;
 
@@ -108,7 +109,7 @@ impl Engine {
         }
     }
 
-    /// Accepts `action` on the device behind `route`. When this returns a ticket, the attempt is on disk.
+    /// Accepts `command` for the device behind `route`. When this returns a ticket, the attempt is on disk.
     ///
     /// # Errors
     /// [`BeginError`]; no attempt exists then.
@@ -116,10 +117,10 @@ impl Engine {
         &self,
         scope: &Scope,
         route: Option<&Route>,
-        action: Action,
+        command: Command,
         claim: Option<IdempotencyClaim>,
     ) -> Result<Ticket, BeginError> {
-        may_begin(scope, route, action)?;
+        may_begin(scope, route, &command)?;
         let Some(route) = route else { return Err(Refusal::NotFound.into()) };
         if self.draining.load(Ordering::Acquire) {
             return Err(BeginError::Stopping);
@@ -133,15 +134,15 @@ impl Engine {
         let attempt = Attempt {
             id: AttemptId::new_at(accepted.wall),
             workspace: route.workspace,
-            account: route.account,
-            device: route.device,
-            action,
+            account: Some(route.account),
+            device: Some(route.device),
+            action: command.action(),
             created_at: accepted.wall,
             outcome: None,
         };
         let outcome = self.shared.waiters.announce(attempt.id);
         let (on_disk, durable) = oneshot::channel();
-        let job = Job { attempt: attempt.clone(), accepted, durable };
+        let job = Job { attempt: attempt.clone(), command, accepted, durable };
         if handle.mailbox.try_send(Message::Run(job)).is_err() {
             handle.load.attempts.fetch_sub(1, Ordering::AcqRel);
             self.shared.waiters.forget(attempt.id);
@@ -196,12 +197,7 @@ impl Engine {
     /// [`CommitError::Conflict`] (`"hub_key"`) if the workspace already has it.
     pub async fn add_account(&self, account: Account) -> Result<(), CommitError> {
         let accounts = Arc::clone(&self.accounts);
-        whole(async move {
-            let created = Change::AccountCreated { account: Box::new(account.clone()), events: Vec::new() };
-            accounts.shared.store.commit(created).await?;
-            Ok(accounts.open(account).await?)
-        })
-        .await
+        whole(async move { accounts.add(account).await }).await
     }
 
     /// Opens the session of an account that was stored otherwise: with its workspace.
@@ -266,6 +262,53 @@ impl Engine {
             Ok(())
         })
         .await
+    }
+
+    /// Ends everything of a device, then deletes its record. The hardware is left as it is: a hub that still knows the
+    /// lock tells of it again, as of a new one.
+    ///
+    /// # Errors
+    /// [`CommitError`] if the deletion could not be stored; the device is served as before then.
+    pub async fn delete_device(&self, device: &Device) -> Result<(), CommitError> {
+        let (accounts, device) = (Arc::clone(&self.accounts), device.clone());
+        whole(async move { accounts.forget(&device).await }).await
+    }
+
+    /// Asks the hub of an account once more which locks it has, and those where their bolts are; a hub that is not
+    /// connected is tried at once. Nothing is waited for.
+    pub async fn sync_account(&self, account: AccountId) {
+        self.accounts.sync(account).await;
+    }
+
+    /// Ends the hub sessions of a sandbox workspace and whatever runs in them, then brings it back to its start.
+    ///
+    /// # Errors
+    /// [`CommitError`] if the reset could not be stored; everything is served as before then.
+    pub async fn reset_workspace(&self, reset: Reset) -> Result<(), CommitError> {
+        let accounts = Arc::clone(&self.accounts);
+        whole(async move { accounts.reset(reset).await }).await
+    }
+
+    /// Waits until each lock of an account has dealt with what it was told before, but not longer than `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the devices cannot be read.
+    pub async fn caught_up(&self, account: AccountId, limit: Duration) -> Result<(), StoreError> {
+        let until = self.shared.now().after(limit);
+        let mut pending = Vec::new();
+        for device in self.shared.store.devices_of(account).await? {
+            let Some(handle) = self.accounts.directory.find(device.id) else { continue };
+            let (done, dealt_with) = oneshot::channel();
+            let _ = handle.mailbox.send(Message::Ping(done)).await;
+            pending.push(dealt_with);
+        }
+        for dealt_with in pending {
+            tokio::select! {
+                _ = dealt_with => {}
+                () = self.shared.clock.sleep_until(until) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Takes no new attempts and waits until the running ones have ended, at most for a deadline's length.

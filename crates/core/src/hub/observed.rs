@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::commands::AutoLock;
 use crate::devices::{BatteryStatus, DeviceState, OfflineBecause, Reach};
 use crate::events::{EventKind, Method};
 use crate::ids::AttemptId;
@@ -219,6 +220,21 @@ impl Observed {
             events.push(EventKind::DeviceLowBattery { level });
         }
         events
+    }
+
+    /// When the lock locks itself.
+    pub(crate) fn auto_lock(&mut self, told: AutoLock) -> Vec<EventKind> {
+        self.state.auto_lock = Some(told);
+        Vec::new()
+    }
+
+    /// Whether the paid subscription that the lock needs has ended.
+    pub(crate) fn subscription(&mut self, ended: bool, since: Timestamp) -> Vec<EventKind> {
+        if self.state.subscription_ended_since.is_some() == ended {
+            return Vec::new();
+        }
+        self.state.subscription_ended_since = ended.then_some(since);
+        vec![if ended { EventKind::DeviceSubscriptionRequired } else { EventKind::DeviceSubscriptionResolved }]
     }
 
     /// Whether the door stands open.

@@ -26,7 +26,7 @@ impl Recovery {
         self.attempts
             .into_iter()
             .map(|attempt| {
-                let there = said == Some(Said::At(attempt.action.wanted()));
+                let there = attempt.action.wanted().is_some_and(|wanted| said == Some(Said::At(wanted)));
                 let outcome = if there {
                     Outcome::Success { confirmed: false }
                 } else {

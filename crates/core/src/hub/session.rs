@@ -19,7 +19,7 @@ use crate::devices::{About, Device, DeviceState, OfflineBecause, Reach};
 use crate::events::{Event, EventKind};
 use crate::ids::{DeviceId, NativeId};
 use crate::locks::{Reachability, Traits};
-use crate::ports::{CONNECT_LIMIT, ConnectError, Driver, Link, Signal};
+use crate::ports::{CONNECT_LIMIT, Clock, CommitError, ConnectError, Driver, Link, Signal};
 use crate::time::Moment;
 
 /// Signals of one hub that may wait; a driver that is faster than that waits itself.
@@ -38,6 +38,10 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) enum Order {
     /// End everything of this account and then say so.
     Stop(oneshot::Sender<()>),
+    /// Ask the hub once more which locks it has, and where their bolts are.
+    Sync,
+    /// End everything of this device and delete its record, with what is told about it.
+    Forget(DeviceId, Event, oneshot::Sender<Result<(), CommitError>>),
 }
 
 /// The way to a session's task.
@@ -128,7 +132,9 @@ impl Session {
     fn adopt(&mut self, devices: Vec<Device>, leftovers: Vec<Attempt>) {
         let mut by_device: HashMap<DeviceId, Vec<Attempt>> = HashMap::new();
         for attempt in leftovers {
-            by_device.entry(attempt.device).or_default().push(attempt);
+            if let Some(device) = attempt.device {
+                by_device.entry(device).or_default().push(attempt);
+            }
         }
         for device in devices {
             let leftovers = by_device.remove(&device.id).unwrap_or_default();
@@ -165,16 +171,82 @@ impl Session {
             self.settled.send_replace(true);
             let resume = self.shared.now().after(self.next_pause(&why));
             let clock = Arc::clone(&self.shared.clock);
-            tokio::select! {
-                order = orders.recv() => {
-                    if let Some(Order::Stop(done)) = order {
-                        self.stop_locks().await;
-                        let _ = done.send(());
-                    }
+            match self.pause(&mut orders, &*clock, resume).await {
+                Some(Ended::Stopped(done)) => {
+                    self.stop_locks().await;
+                    let _ = done.send(());
                     return;
                 }
-                () = clock.sleep_until(resume) => {}
+                Some(_) => return,
+                None => {}
             }
+        }
+    }
+
+    /// Waits until it is time to connect again, or until somebody asks for it.
+    async fn pause(&mut self, orders: &mut mpsc::Receiver<Order>, clock: &dyn Clock, resume: Moment) -> Option<Ended> {
+        loop {
+            tokio::select! {
+                order = orders.recv() => {
+                    if matches!(order, Some(Order::Sync)) {
+                        return None;
+                    }
+                    if let Some(ended) = self.obey(order, None).await {
+                        return Some(ended);
+                    }
+                }
+                () = clock.sleep_until(resume) => return None,
+            }
+        }
+    }
+
+    /// Carries out one order; `Some` if it ends the session.
+    async fn obey(&mut self, order: Option<Order>, link: Option<&Arc<dyn Link>>) -> Option<Ended> {
+        match order {
+            None => return Some(Ended::Abandoned),
+            Some(Order::Stop(done)) => return Some(Ended::Stopped(done)),
+            Some(Order::Sync) => {
+                if let Some(link) = link {
+                    let _ = guarded(link.rediscover()).await;
+                    self.resync = self.locks.values().map(|known| known.device.id).collect();
+                }
+            }
+            Some(Order::Forget(device, event, done)) => {
+                let _ = done.send(self.forget(device, event, link).await);
+            }
+        }
+        None
+    }
+
+    /// Ends everything of a device, then deletes its record. If that cannot be stored, the device is served as before.
+    async fn forget(
+        &mut self,
+        device: DeviceId,
+        event: Event,
+        link: Option<&Arc<dyn Link>>,
+    ) -> Result<(), CommitError> {
+        let native =
+            self.locks.values().find(|known| known.device.id == device).map(|known| &known.device.about.native);
+        let Some(known) = native.cloned().and_then(|native| self.locks.remove(&native)) else {
+            return Err(CommitError::Conflict("device"));
+        };
+        self.directory.leave(device);
+        stop_lock(&known.handle).await;
+        let deleted = self.shared.store.commit(Change::DeviceDeleted { device, events: vec![event] }).await;
+        if matches!(deleted, Err(CommitError::Busy | CommitError::Store(_))) {
+            self.readopt(known.device, link).await;
+        }
+        deleted
+    }
+
+    async fn readopt(&mut self, device: Device, link: Option<&Arc<dyn Link>>) {
+        // What its task knew last is in the database; what cannot be read there is heard from the lock again.
+        let stored = self.shared.store.devices_of(self.account.id).await.unwrap_or_default();
+        let device = stored.into_iter().find(|stored| stored.id == device.id).unwrap_or(device);
+        let handle = self.start_lock(device, None, Vec::new());
+        if let Some(link) = link {
+            send(&handle, Message::LinkUp(Arc::clone(link))).await;
+            let _ = guarded(link.rediscover()).await;
         }
     }
 
@@ -226,7 +298,11 @@ impl Session {
                 biased;
                 connected = &mut connecting => break connected,
                 Some(signal) = signals.recv(), if early.len() < EARLY => early.push(signal),
-                order = orders.recv() => return Err(stopped(order)),
+                order = orders.recv() => {
+                    if let Some(ended) = self.obey(order, None).await {
+                        return Err(ended);
+                    }
+                }
                 () = clock.sleep_until(limit) => {
                     break Err(ConnectError::Unreachable("The hub did not answer in time.".to_owned()));
                 }
@@ -256,7 +332,12 @@ impl Session {
             let waiting = !self.resync.is_empty();
             tokio::select! {
                 biased;
-                order = orders.recv() => return stopped(order),
+                order = orders.recv() => {
+                    if let Some(ended) = self.obey(order, Some(link)).await {
+                        return ended;
+                    }
+                    next = clock.now();
+                }
                 signal = signals.recv() => {
                     let Some(signal) = signal else {
                         return Ended::Lost(ConnectError::Unreachable("The connection to the hub ended.".to_owned()));
@@ -298,13 +379,16 @@ impl Session {
             }
             Signal::Reach(native, reach) => {
                 self.tell(&native, Message::Reach(reach));
-                self.note_reach(&native, reach != Reachability::Unreachable);
+                self.note_reach(&native, !matches!(reach, Reachability::Unreachable | Reachability::HubUnreachable));
             }
             Signal::Said(native, report) => self.tell(&native, Message::Said(report)),
             Signal::Battery(native, level) => self.tell(&native, Message::Battery(level)),
+            Signal::AutoLock(native, told) => self.tell(&native, Message::AutoLock(told)),
+            Signal::SubscriptionEnded(native, ended) => self.tell(&native, Message::SubscriptionEnded(ended)),
             Signal::Door(native, open) => self.tell(&native, Message::Door(open)),
             Signal::Denied(native, reason, at) => self.tell(&native, Message::Denied(reason, at)),
             Signal::Answered(native, attempt, answer, _) => self.tell(&native, Message::Answered(attempt, answer)),
+            Signal::DealtWith(native, done) => self.tell(&native, Message::DealtWith(done)),
             Signal::ReadFailed(native, read) => self.tell(&native, Message::ReadFailed(read)),
         }
         None
@@ -356,6 +440,7 @@ impl Session {
             nickname: None,
             custom_metadata: "{}".to_owned(),
             is_managed: self.manages_new_devices.load(Ordering::Relaxed),
+            time_zone: None,
             state: DeviceState::default(),
             created_at: now.wall,
         };
@@ -475,15 +560,14 @@ impl Session {
     }
 }
 
+async fn stop_lock(handle: &LockHandle) {
+    let (done, stopped) = oneshot::channel();
+    send(handle, Message::Stop(done)).await;
+    let _ = stopped.await;
+}
+
 /// For what a lock must not miss: waits for room in its mailbox. The lock's task never waits for the session, so this
 /// ends.
 async fn send(handle: &LockHandle, message: Message) {
     let _ = handle.mailbox.send(message).await;
-}
-
-fn stopped(order: Option<Order>) -> Ended {
-    match order {
-        Some(Order::Stop(done)) => Ended::Stopped(done),
-        None => Ended::Abandoned,
-    }
 }

@@ -245,7 +245,7 @@ struct Run {
 
 impl Run {
     fn new(traits: Traits) -> Self {
-        let terms = Terms { wanted: Bolt::Unlocked, deadline: at(DEADLINE_MS), traits };
+        let terms = Terms { wanted: Some(Bolt::Unlocked), deadline: at(DEADLINE_MS), traits };
         Self { terms, state: State::Waiting, now: at(0), oracle: Oracle::default() }
     }
 
@@ -410,7 +410,7 @@ fn confirms_only_on_evidence(
     memory.release();
     memory.forget_reads();
     let known = memory.known();
-    let terms = Terms { wanted: Bolt::Unlocked, deadline: now.after(Duration::from_secs(600)), traits };
+    let terms = Terms { wanted: Some(Bolt::Unlocked), deadline: now.after(Duration::from_secs(600)), traits };
     let wrote = Input::Wrote { at: now, known };
     let (state, _) = step(
         &Terms { traits: Traits { margin: Duration::ZERO, ..traits }, ..terms },

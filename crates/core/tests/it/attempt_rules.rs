@@ -59,7 +59,7 @@ struct Trial {
 
 impl Trial {
     fn new(traits: Traits) -> Self {
-        let terms = Terms { wanted: Bolt::Unlocked, deadline: at(30_000), traits };
+        let terms = Terms { wanted: Some(Bolt::Unlocked), deadline: at(30_000), traits };
         Self { terms, state: State::Waiting, writes: 0 }
     }
 

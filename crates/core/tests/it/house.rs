@@ -7,6 +7,7 @@ use std::time::Duration;
 use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::attempts::{Attempt, FailureKind, Outcome};
 use thumbturn_core::change::IdempotencyClaim;
+use thumbturn_core::commands::Command;
 use thumbturn_core::devices::{About, Device, DeviceState};
 use thumbturn_core::events::{Event, EventKind, Method};
 use thumbturn_core::hub::{BeginError, Engine, EngineSettings, Ticket, outcome_of};
@@ -55,6 +56,7 @@ pub(crate) fn lock(n: usize, traits: Traits) -> ScriptedLock {
         serial_number: None,
         can_lock: true,
         can_unlock: true,
+        can_configure_auto_lock: true,
         has_keypad: true,
         has_direct_power: false,
     };
@@ -173,7 +175,7 @@ impl House {
     }
 
     pub(crate) async fn begin(&self, n: usize, action: Action) -> Result<Ticket, BeginError> {
-        self.engine.begin(&scope(), Some(&self.route(n)), action, None).await
+        self.engine.begin(&scope(), Some(&self.route(n)), command(action), None).await
     }
 
     pub(crate) async fn begin_once(&self, n: usize, action: Action, key: &str) -> Result<Ticket, BeginError> {
@@ -185,7 +187,7 @@ impl House {
             body_hash: "0".to_owned(),
             at: self.clock.now().wall,
         };
-        self.engine.begin(&scope(), Some(&self.route(n)), action, Some(claim)).await
+        self.engine.begin(&scope(), Some(&self.route(n)), command(action), Some(claim)).await
     }
 
     pub(crate) async fn unlock(&self, n: usize) -> Ticket {
@@ -247,15 +249,12 @@ pub(crate) fn scope() -> Scope {
 }
 
 pub(crate) fn route(device: &Device) -> Route {
-    Route {
-        device: device.id,
-        workspace: device.workspace,
-        account: device.account,
-        is_managed: device.is_managed,
-        is_removed: false,
-        can_lock: true,
-        can_unlock: true,
-    }
+    Route { is_removed: false, ..device.route() }
+}
+
+/// The command behind an action at a door.
+pub(crate) fn command(action: Action) -> Command {
+    Command::Move(action.wanted().unwrap())
 }
 
 async fn start(clock: &Arc<SimClock>, server: &Arc<Server>, driver: &Arc<ScriptedDriver>) -> Arc<Engine> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use thumbturn_core::accounts::Account;
+use thumbturn_core::commands::Command;
 use thumbturn_core::devices::{About, Device};
 use thumbturn_core::events::Method;
 use thumbturn_core::ids::{AccountId, AttemptId, NativeId};
@@ -236,7 +237,8 @@ impl Hub {
         for (after, word) in steps {
             let at = start.after(std::time::Duration::from_millis(after));
             self.clock.sleep_until(at.steadily()).await;
-            let wanted = Said::At(order.wanted);
+            let bolt = bolt_of(&order);
+            let wanted = Said::At(bolt);
             let answer = |answer| Signal::Answered(order.lock.clone(), order.attempt, answer, self.clock.now());
             match word {
                 Word::Ack => self.signal(answer(Answer::Accepted)).await,
@@ -253,7 +255,7 @@ impl Hub {
                 Word::Obstruct => self.say(n, Said::Obstructed, How::Untagged).await,
                 Word::Stale => self.say(n, before, How::Untagged).await,
                 Word::Repeat(how) => self.say(n, wanted, how).await,
-                Word::Hand => self.moved(n, order.wanted, How::Tagged(Method::Manual, None)).await,
+                Word::Hand => self.moved(n, bolt, How::Tagged(Method::Manual, None)).await,
                 Word::Lost => self.lose().await,
             }
         }
@@ -299,6 +301,12 @@ struct ScriptedLink {
     live: Arc<AtomicBool>,
 }
 
+/// Scripted locks have a bolt and nothing else.
+fn bolt_of(order: &Order) -> Bolt {
+    let Command::Move(wanted) = order.command else { panic!("not a movement") };
+    wanted
+}
+
 impl ScriptedLink {
     fn write(&self, n: usize, order: &Order, gate: Gate<'_>, steps: Vec<Step>) -> Result<(), NotWritten> {
         use thumbturn_core::locks::Unavailable::HubDisconnected;
@@ -310,7 +318,7 @@ impl ScriptedLink {
         }
         let before = self.hub.set(|state| {
             let at = self.hub.clock.now();
-            state.wrote.push(Wrote { attempt: order.attempt, wanted: order.wanted, at });
+            state.wrote.push(Wrote { attempt: order.attempt, wanted: bolt_of(order), at });
             state.locks[n].said
         });
         tokio::spawn(Arc::clone(&self.hub).play(n, order.clone(), before, steps));

@@ -6,7 +6,7 @@ use thumbturn_core::attempts::FailureKind;
 use thumbturn_core::locks::Action;
 use thumbturn_core::ports::{How, Said};
 
-use crate::house::{CONFIRMED, House, LOCKED, TALKATIVE, UNLOCKED, account, failed, route, scope};
+use crate::house::{CONFIRMED, House, LOCKED, TALKATIVE, UNLOCKED, account, command, failed, route, scope};
 use crate::hub::{Deed, Reads};
 
 #[tokio::test(start_paused = true)]
@@ -61,7 +61,7 @@ async fn a_dead_hub_delays_no_other_hub() {
     house.hub.set(|state| state.hangs = true);
     house.pass(7_000).await;
     let device = house.device_of(&other, account(1).id, 0);
-    let ticket = house.engine.begin(&scope(), Some(&route(&device)), Action::UnlockDoor, None).await.unwrap();
+    let ticket = house.engine.begin(&scope(), Some(&route(&device)), command(Action::UnlockDoor), None).await.unwrap();
     assert_eq!(house.timed(ticket).await, (CONFIRMED, 500));
     let ticket = house.unlock(0).await;
     assert_eq!(house.timed(ticket).await, (failed(FailureKind::HubDisconnected), 0));

@@ -55,7 +55,8 @@ async fn removing_an_account_ends_its_attempts_and_deletes_its_devices() {
     house.engine.remove_account(&account(0)).await.unwrap();
     assert_eq!(house.end(first).await, failed(FailureKind::OutcomeUnknown));
     assert_eq!(house.end(second).await, failed(FailureKind::DeviceRemoved));
-    let begun = house.engine.begin(&crate::house::scope(), Some(&route), Action::UnlockDoor, None).await;
+    let begun =
+        house.engine.begin(&crate::house::scope(), Some(&route), crate::house::command(Action::UnlockDoor), None).await;
     assert!(matches!(begun, Err(BeginError::Busy)));
     house.store.look(|rows| assert!(rows.devices.is_empty() && rows.accounts.is_empty()));
     let names = house.names();

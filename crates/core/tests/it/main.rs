@@ -39,3 +39,5 @@ mod storage;
 mod story;
 #[cfg(test)]
 mod untruths;
+#[cfg(test)]
+mod word_rules;

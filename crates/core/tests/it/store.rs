@@ -123,7 +123,7 @@ impl MemoryStore {
 
     fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>> {
         let mut attempts: Vec<Attempt> = self.look(|rows| {
-            let mine = |attempt: &&Attempt| attempt.account == account && attempt.outcome.is_none();
+            let mine = |attempt: &&Attempt| attempt.account == Some(account) && attempt.outcome.is_none();
             rows.attempts.values().filter(mine).cloned().collect()
         });
         attempts.sort_by_key(|attempt| attempt.id);
@@ -162,7 +162,7 @@ impl Rows {
                 self.tell(events);
             }
             Change::AccountDeleted { account, events } => {
-                let pending = |attempt: &&Attempt| attempt.account == account && attempt.outcome.is_none();
+                let pending = |attempt: &&Attempt| attempt.account == Some(account) && attempt.outcome.is_none();
                 if let Some(attempt) = self.attempts.values().find(pending).map(|attempt| attempt.id) {
                     self.fault(attempt, "pending while its account is deleted");
                 }
@@ -211,7 +211,7 @@ impl Rows {
         attempt.outcome = Some(outcome.clone());
         let attempt = attempt.clone();
         self.ended.push(id);
-        let before = self.devices.get(&attempt.device).map(|device| device.state.clone());
+        let before = attempt.device.and_then(|id| self.devices.get(&id)).map(|device| device.state.clone());
         let state_is_the_same = state.as_ref().is_none_or(|(_, state)| Some(state) == before.as_ref());
         if let Some((device, state)) = state {
             self.set_state(device, state)?;
@@ -223,21 +223,22 @@ impl Rows {
 
     fn check_end(&mut self, attempt: &Attempt, outcome: &Outcome, events: &[Event], state_is_the_same: bool) {
         let ends = events.iter().filter(|event| matches!(event.kind, EventKind::AttemptEnded { .. })).count();
-        let ended =
-            EventKind::AttemptEnded { attempt: attempt.id, action: attempt.action, succeeded: outcome.succeeded() };
-        if ends != 1 || !events.iter().any(|event| event.kind == ended) {
+        let ended = EventKind::of_end(attempt.id, attempt.action, outcome.succeeded());
+        let told = |kind: &EventKind| events.iter().any(|event| event.kind == *kind);
+        if ends != usize::from(ended.is_some()) || !ended.as_ref().is_none_or(told) {
             self.fault(attempt.id, "not exactly one action_attempt event");
         }
         let moves = events.iter().filter(|event| matches!(event.kind, EventKind::LockMoved { .. })).count();
         let named = events.iter().filter(|event| names(event) == Some(attempt.id)).count();
-        let Some(device) = self.devices.get(&attempt.device) else { return };
+        let Some(device) = attempt.device.and_then(|id| self.devices.get(&id)) else { return };
+        let Some(wanted) = attempt.action.wanted() else { return };
         let state = device.state.clone();
         match outcome {
             Outcome::Success { confirmed: true } => {
                 if device.is_managed && (named != 1 || moves != 1) {
                     self.fault(attempt.id, "a confirmed success without exactly one lock event");
                 }
-                let proven = state.fresh && state.jammed_since.is_none() && state.bolt == Some(attempt.action.wanted());
+                let proven = state.fresh && state.jammed_since.is_none() && state.bolt == Some(wanted);
                 if !proven {
                     self.fault(attempt.id, "a confirmed success without its state");
                 }

@@ -115,6 +115,14 @@ impl Desk {
         out.signals
     }
 
+    /// Has the broker send once more what hubs and bridges keep there about their locks.
+    pub(super) fn rediscover(&mut self) {
+        for topic in self.state.first_topics() {
+            self.subscriptions.refresh(&topic);
+        }
+        self.subscribe();
+    }
+
     /// Sends the next portion of subscriptions.
     pub(super) fn subscribe(&mut self) {
         let portion = self.subscriptions.portion();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use thumbturn_core::commands::Command;
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::ports::{Gate, Later, Link, NotWritten, Order, ReadId};
 use tokio::task::AbortHandle;
@@ -24,11 +25,17 @@ impl Drop for Tasks {
     }
 }
 
+/// What is said of a command that is about something else than the bolt.
+const NO_WORDS: &str = "Over MQTT a lock can be locked and unlocked, and nothing else yet.";
+
 impl MqttLink {
     fn command(&self, order: &Order, gate: Gate<'_>) -> Result<(), NotWritten> {
         let mut desk = self.shared.desk();
         self.shared.connected()?;
-        let command = desk.state.command(&order.lock, order.wanted)?;
+        let Command::Move(wanted) = order.command else {
+            return Err(NotWritten::Rejected(NO_WORDS.to_owned()));
+        };
+        let command = desk.state.command(&order.lock, wanted)?;
         let owner = command.accepted_by_broker.then(|| (order.lock.clone(), order.attempt));
         let at = self.shared.clock.now();
         if !gate.is_open() {
@@ -65,6 +72,10 @@ impl Link for MqttLink {
             self.shared.nudge.notify_one();
             written
         })
+    }
+
+    fn rediscover(&self) -> Later<'_, ()> {
+        Box::pin(async move { self.shared.desk().rediscover() })
     }
 }
 

@@ -52,6 +52,14 @@ impl Subscriptions {
         }
     }
 
+    /// Has the broker send once more what it kept on a topic that is wanted.
+    pub(super) fn refresh(&mut self, topic: &str) {
+        let Some(wanted) = self.wanted.get_mut(topic) else { return };
+        if !std::mem::replace(&mut wanted.is_waiting, true) {
+            self.waiting.push_back(topic.to_owned());
+        }
+    }
+
     /// Lets go of `topic` once; `true` if nobody wants it any more and the broker must be told.
     pub(super) fn drop(&mut self, topic: &str) -> bool {
         let Some(wanted) = self.wanted.get_mut(topic) else { return false };
@@ -160,6 +168,19 @@ mod tests {
         assert!(!subscriptions.drop("a") && !subscriptions.drop("a") && !subscriptions.drop("a"));
         assert!(subscriptions.drop("a"), "asked for, though it waits to be asked for again");
         assert!(subscriptions.portion().is_empty());
+    }
+
+    #[test]
+    fn a_topic_is_refreshed_once_and_only_if_it_is_wanted() {
+        let mut subscriptions = Subscriptions::default();
+        subscriptions.want("a".to_owned());
+        assert_eq!(subscriptions.portion(), ["a"]);
+        subscriptions.confirmed();
+        for topic in ["a", "a", "b"] {
+            subscriptions.refresh(topic);
+        }
+        assert_eq!(subscriptions.portion(), ["a"]);
+        assert!(subscriptions.drop("a"), "wanted as often as before");
     }
 
     #[test]

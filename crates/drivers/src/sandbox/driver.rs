@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thumbturn_core::accounts::Account;
 use thumbturn_core::devices::{Device, OfflineBecause, Reach};
-use thumbturn_core::ids::NativeId;
+use thumbturn_core::ids::{AccountId, NativeId};
 use thumbturn_core::ports::{Clock, ConnectError, Driver, Gate, Later, Link, NotWritten, Order, ReadId, Signal};
 use thumbturn_core::time::Moment;
 use tokio::sync::{Notify, mpsc};
@@ -53,7 +53,8 @@ impl SandboxDriver {
         signals: mpsc::Sender<Signal>,
     ) -> Result<Arc<dyn Link>, ConnectError> {
         let config = parse_config(&account.config).map_err(|problem| ConnectError::BadConfig(problem.to_string()))?;
-        let hub = self.hubs.open(account.id, config, known, &self.clock, self.pace);
+        let hub = self.hubs.open(account, config, known, &self.clock, self.pace);
+        hub.log_in()?;
         let gone = known.iter().filter(|device| is_gone(device, &hub)).map(|device| device.about.native.clone());
         let gone = gone.collect();
         let (number, wake) = hub.open(signals.clone());
@@ -71,6 +72,10 @@ impl Driver for SandboxDriver {
         signals: mpsc::Sender<Signal>,
     ) -> Later<'a, Result<Arc<dyn Link>, ConnectError>> {
         Box::pin(async move { self.begin(account, known, signals) })
+    }
+
+    fn forget(&self, account: AccountId) {
+        self.hubs.forget(account);
     }
 
     /// Virtual batteries and radios need no sparing.
@@ -98,6 +103,10 @@ impl Link for SandboxLink {
 
     fn ask<'a>(&'a self, lock: &'a NativeId, read: ReadId) -> Later<'a, Result<(), NotWritten>> {
         Box::pin(async move { self.hub.ask(self.number, lock, read) })
+    }
+
+    fn rediscover(&self) -> Later<'_, ()> {
+        Box::pin(async move { self.hub.rediscover(self.number) })
     }
 }
 

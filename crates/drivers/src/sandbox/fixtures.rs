@@ -44,6 +44,7 @@ impl Fixture {
             serial_number: Some(self.serial_number.clone()),
             can_lock: true,
             can_unlock: true,
+            can_configure_auto_lock: true,
             has_keypad: self.has_keypad,
             has_direct_power: false,
         }

@@ -5,10 +5,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use thumbturn_core::accounts::{Account, LinkState, LinkTrouble};
+use thumbturn_core::commands::Command as Asked;
 use thumbturn_core::devices::{Device, OfflineBecause, Reach};
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
-use thumbturn_core::ports::{Clock, Gate, How, NotWritten, Order, ReadId, Report, Signal};
+use thumbturn_core::ports::{Clock, ConnectError, Gate, How, NotWritten, Order, ReadId, Report, Signal};
 use thumbturn_core::time::Moment;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Permit};
@@ -20,7 +22,7 @@ use super::hubs::SandboxError;
 use super::line::{Line, SessionNumber};
 use super::physical::{Physical, Position, Restored};
 use super::physics::{Command, Emission, NotTaken, VirtualHub, Word};
-use super::settings::{Act, Patch};
+use super::settings::{Act, Patch, Simulated};
 
 pub(super) struct Hub {
     clock: Arc<dyn Clock>,
@@ -39,7 +41,12 @@ struct Inner {
     stepped_to: Moment,
     /// Until when the session's task believes it can sleep.
     asleep_until: Option<Moment>,
+    /// Whether the login at the provider is no longer good.
+    refuses: bool,
 }
+
+/// What people are told of a login that is no longer good.
+const REFUSED: &str = "The provider no longer accepts the login (simulated). Reset the sandbox to connect again.";
 
 /// What the session's task has to do next.
 pub(super) enum Turn {
@@ -52,7 +59,7 @@ pub(super) enum Turn {
 }
 
 impl Hub {
-    pub(super) fn new(clock: Arc<dyn Clock>, pace: Pace, config: Config, known: &[Device]) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, pace: Pace, config: Config, account: &Account, known: &[Device]) -> Self {
         let stepped_to = clock.now();
         let mut inner = Inner {
             world: VirtualHub::new(&config),
@@ -62,8 +69,12 @@ impl Hub {
             line: Line::default(),
             stepped_to,
             asleep_until: None,
+            refuses: is_refused(account),
         };
         inner.name_locks();
+        if account.first_sync_done {
+            inner.let_go_of_others(known);
+        }
         for device in known {
             if let Some(lock) = inner.number(&device.about.native) {
                 inner.world.restore(lock, restored(device));
@@ -80,6 +91,19 @@ impl Hub {
             inner.world.resize(&config);
             inner.name_locks();
         }
+    }
+
+    /// Whether the login is still good.
+    pub(super) fn log_in(&self) -> Result<(), ConnectError> {
+        if self.lock().refuses { Err(ConnectError::CredentialsRefused(REFUSED.to_owned())) } else { Ok(()) }
+    }
+
+    /// From now on the login is no longer good; a session that stands is over.
+    pub(super) fn refuse(&self) {
+        let mut inner = self.lock();
+        inner.refuses = true;
+        inner.line.send(Signal::Lost(ConnectError::CredentialsRefused(REFUSED.to_owned())));
+        inner.line.hang_up();
     }
 
     // ---- a session ----
@@ -102,7 +126,8 @@ impl Hub {
     }
 
     pub(super) fn has(&self, native: &NativeId) -> bool {
-        self.lock().number(native).is_some()
+        let inner = self.lock();
+        inner.number(native).is_some_and(|lock| inner.world.has(lock))
     }
 
     /// What a hub says of its lock number `lock` at the start of a session; `None` after the last.
@@ -139,12 +164,56 @@ impl Hub {
     // ---- commands and reads ----
 
     pub(super) fn carry_out(&self, session: SessionNumber, order: &Order, gate: Gate<'_>) -> Result<(), NotWritten> {
+        let attempt = order.attempt;
         self.write(session, &order.lock, |world, now, lock| {
             if !gate.is_open() {
                 return Err(NotWritten::TooLate);
             }
-            world.command(now, lock, Command { attempt: order.attempt, wanted: order.wanted }).map_err(not_written)
+            match &order.command {
+                Asked::Move(wanted) => {
+                    world.command(now, lock, Command { attempt, wanted: *wanted }).map_err(not_written)
+                }
+                Asked::AutoLock(auto_lock) => world.configure(now, lock, attempt, *auto_lock).map_err(not_written),
+                Asked::Simulate(what) => {
+                    let removed = NotWritten::Unavailable(Unavailable::DeviceRemoved);
+                    world.use_keypad(now, lock, attempt, what).then_some(()).ok_or(removed)
+                }
+            }
         })
+    }
+
+    /// Tells of every lock once more.
+    pub(super) fn rediscover(&self, session: SessionNumber) {
+        let mut inner = self.lock();
+        if inner.line.is(session) && inner.line.has_room() {
+            for lock in 0..inner.names.len() {
+                if let Some(described) = inner.described(lock) {
+                    inner.line.send(described);
+                }
+            }
+            inner.line.wake();
+        }
+    }
+
+    /// Changes a lock's standing with this hub. What is returned is notified once the engine has dealt with it; `None`
+    /// if nobody listens.
+    pub(super) fn simulate(&self, lock: &NativeId, what: Simulated) -> Result<Option<Arc<Notify>>, SandboxError> {
+        let dealt_with = Arc::new(Notify::new());
+        self.touch(lock, |world, now, lock| {
+            world.simulate(now, lock, what).then_some(()).ok_or(SandboxError::UnknownLock)
+        })?;
+        let mut inner = self.lock();
+        inner.line.send(Signal::DealtWith(lock.clone(), Arc::clone(&dealt_with)));
+        inner.line.wake();
+        Ok(inner.line.is_open().then_some(dealt_with))
+    }
+
+    /// Lets a lock go whose record was deleted.
+    pub(super) fn let_go(&self, lock: &NativeId) {
+        let mut inner = self.lock();
+        if let Some(number) = inner.number(lock) {
+            inner.world.let_go(number);
+        }
     }
 
     pub(super) fn ask(&self, session: SessionNumber, lock: &NativeId, read: ReadId) -> Result<(), NotWritten> {
@@ -288,37 +357,64 @@ impl Inner {
     fn introduce(&self, lock: usize, heard: Moment) -> Option<Vec<Signal>> {
         let remembered = self.world.remembered(lock)?;
         let native = self.names.get(lock)?;
-        let mut signals = vec![self.described(lock)?, Signal::Reach(native.clone(), reach(remembered.reachable))];
-        if remembered.reachable {
+        let Some(described) = self.described(lock) else { return Some(Vec::new()) };
+        let mut signals = vec![described, Signal::Reach(native.clone(), remembered.reach)];
+        if remembered.reach == Reachability::Reachable {
             signals.push(Signal::Battery(native.clone(), remembered.battery_level));
         }
         let report = Report { said: remembered.said, how: How::Remembered, heard, occurred_at: None, sequence: None };
         signals.push(Signal::Said(native.clone(), report));
+        signals.push(Signal::AutoLock(native.clone(), remembered.auto_lock));
+        signals.push(Signal::SubscriptionEnded(native.clone(), remembered.unpaid));
         Some(signals)
     }
 
+    /// The locks that nobody knows any more were deleted.
+    fn let_go_of_others(&mut self, known: &[Device]) {
+        for (lock, native) in self.names.iter().enumerate() {
+            if !known.iter().any(|device| device.about.native == *native) {
+                self.world.let_go(lock);
+            }
+        }
+    }
+
+    /// `None` for a lock that the hub no longer has.
     fn described(&self, lock: usize) -> Option<Signal> {
+        if !self.world.has(lock) {
+            return None;
+        }
         Some(Signal::Discovered { about: Box::new(fixture(lock).about()), traits: self.world.traits(lock)? })
     }
 
     fn signal(&self, emission: Emission, heard: Moment) -> Option<Signal> {
         let native = self.names.get(emission.lock)?.clone();
-        Some(match emission.word {
+        let (word, kept_at) = match emission.word {
+            Word::Kept(at, word) => (*word, Some(at)),
+            word => (word, None),
+        };
+        let occurred_at = kept_at.map(|at| at.wall);
+        Some(match word {
             Word::Said { said, how, sequence } => {
-                Signal::Said(native, Report { said, how, heard, occurred_at: None, sequence })
+                Signal::Said(native, Report { said, how, heard, occurred_at, sequence })
             }
             Word::Answered(attempt, answer) => Signal::Answered(native, attempt, answer, heard),
             Word::ReadFailed(read) => Signal::ReadFailed(native, read),
-            Word::Reach(reachable) => Signal::Reach(native, reach(reachable)),
+            Word::Reach(reach) => Signal::Reach(native, reach),
+            Word::Gone => Signal::Gone(native),
             Word::Battery(level) => Signal::Battery(native, level),
-            Word::Denied(reason) => Signal::Denied(native, Some(reason), heard),
+            Word::AutoLock(auto_lock) => Signal::AutoLock(native, auto_lock),
+            Word::SubscriptionEnded(ended) => Signal::SubscriptionEnded(native, ended),
+            Word::Denied(reason) => Signal::Denied(native, Some(reason), kept_at.unwrap_or(heard)),
             Word::Described => self.described(emission.lock)?,
+            // A lock keeps no envelopes.
+            Word::Kept(..) => return None,
         })
     }
 }
 
-const fn reach(reachable: bool) -> Reachability {
-    if reachable { Reachability::Reachable } else { Reachability::Unreachable }
+/// Whether the login was no longer good when this process started.
+const fn is_refused(account: &Account) -> bool {
+    matches!(account.link, LinkState::Down { trouble: LinkTrouble::CredentialsRefused, .. })
 }
 
 fn not_written(not_taken: NotTaken) -> NotWritten {
@@ -333,6 +429,14 @@ fn not_written(not_taken: NotTaken) -> NotWritten {
 fn restored(device: &Device) -> Restored {
     let state = &device.state;
     let bolt = if state.jammed_since.is_some() { Position::Jammed } else { state.bolt.unwrap_or(Bolt::Locked).into() };
-    let powered = !matches!(state.reach, Reach::Offline { because: OfflineBecause::DeviceDisconnected, .. });
-    Restored { bolt, battery_level: state.battery.unwrap_or(1.0), powered }
+    let is_offline = |why| matches!(state.reach, Reach::Offline { because, .. } if because == why);
+    Restored {
+        bolt,
+        battery_level: state.battery.unwrap_or(1.0),
+        powered: !is_offline(OfflineBecause::DeviceDisconnected),
+        hub_lost: is_offline(OfflineBecause::OwnHubDisconnected),
+        removed: is_offline(OfflineBecause::DeviceRemoved),
+        unpaid: state.subscription_ended_since.is_some(),
+        auto_lock: state.auto_lock,
+    }
 }

@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use thumbturn_core::accounts::Account;
 use thumbturn_core::devices::Device;
 use thumbturn_core::ids::{AccountId, NativeId};
 use thumbturn_core::ports::Clock;
 use thumbturn_core::time::Moment;
+use tokio::sync::Notify;
 
 use super::config::Config;
 use super::driver::Pace;
 use super::hub::Hub;
 use super::physical::Physical;
 use super::physics::ActError;
-use super::settings::{Act, Patch, PatchProblem};
+use super::settings::{Act, Patch, PatchProblem, Simulated};
 
 /// Why a virtual lock could not be set or touched. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +76,32 @@ impl SandboxHubs {
         self.hub(account).ok_or(SandboxError::UnknownLock)?.act(native, act)
     }
 
+    /// Changes a lock's standing with its hub. What is returned is notified once the engine has dealt with it; `None` if
+    /// nobody listens to the hub.
+    ///
+    /// # Errors
+    /// [`SandboxError`]; then nothing was changed.
+    pub fn simulate(
+        &self,
+        account: AccountId,
+        native: &NativeId,
+        what: Simulated,
+    ) -> Result<Option<Arc<Notify>>, SandboxError> {
+        self.hub(account).ok_or(SandboxError::UnknownLock)?.simulate(native, what)
+    }
+
+    /// From now on the hub refuses the account's login; `false` if there is no such hub.
+    pub fn refuse(&self, account: AccountId) -> bool {
+        self.hub(account).map(|hub| hub.refuse()).is_some()
+    }
+
+    /// Lets a lock go whose record was deleted: the hub never speaks of it again.
+    pub fn let_go(&self, account: AccountId, native: &NativeId) {
+        if let Some(hub) = self.hub(account) {
+            hub.let_go(native);
+        }
+    }
+
     /// Ends the hub's session and forgets the hub: the account is gone.
     pub fn forget(&self, account: AccountId) {
         let hub = self.hubs.write().unwrap_or_else(PoisonError::into_inner).remove(&account);
@@ -102,14 +130,15 @@ impl SandboxHubs {
     /// The hub of `account`, made if need be; a changed configuration is taken over.
     pub(super) fn open(
         &self,
-        account: AccountId,
+        account: &Account,
         config: Config,
         known: &[Device],
         clock: &Arc<dyn Clock>,
         pace: Pace,
     ) -> Arc<Hub> {
         let mut hubs = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
-        let hub = hubs.entry(account).or_insert_with(|| Arc::new(Hub::new(Arc::clone(clock), pace, config, known)));
+        let new = || Arc::new(Hub::new(Arc::clone(clock), pace, config, account, known));
+        let hub = hubs.entry(account.id).or_insert_with(new);
         hub.reconfigure(config);
         Arc::clone(hub)
     }

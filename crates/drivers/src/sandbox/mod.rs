@@ -36,8 +36,9 @@ pub use config::{Config, parse_config};
 pub use driver::{Pace, SandboxDriver};
 pub use fixtures::{Fixture, PRESET_PIN, PRESET_SLOT, fixture, fixtures};
 pub use hubs::{SandboxError, SandboxHubs};
-pub use physical::{Code, MotorState, Physical, Pin, Position, Restored};
+pub use physical::{Code, MotorState, Physical, Position, Restored};
 pub use physics::{ActError, Command, Emission, NotTaken, Remembered, VirtualHub, Word};
 pub use settings::{
-    Act, Faults, FaultsPatch, Odds, Patch, PatchProblem, Profile, Settings, Times, UnknownAct, UnknownProfile,
+    Act, Faults, FaultsPatch, Odds, Patch, PatchProblem, Profile, Settings, Simulated, Times, UnknownAct,
+    UnknownProfile,
 };

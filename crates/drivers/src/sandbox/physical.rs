@@ -1,8 +1,8 @@
 //! What is physically true of one virtual lock, whether or not anybody heard of it.
 
-use std::fmt;
-
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::locks::Bolt;
+use thumbturn_core::pins::Pin;
 use thumbturn_core::ports::Said;
 
 use super::settings::Settings;
@@ -67,31 +67,6 @@ impl MotorState {
     }
 }
 
-/// A PIN: 1 to 32 digits. Its `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pin(String);
-
-impl Pin {
-    /// The PIN `text`; `None` unless it is 1 to 32 digits.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        fits.then(|| Self(text.to_owned()))
-    }
-
-    /// The digits. They belong in an answer to whoever may see them, and in no log.
-    #[must_use]
-    pub fn digits(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pin(…)")
-    }
-}
-
 /// One code that a lock holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
@@ -137,4 +112,12 @@ pub struct Restored {
     pub battery_level: f64,
     /// Whether it had power.
     pub powered: bool,
+    /// Whether the hub of its own was lost.
+    pub hub_lost: bool,
+    /// Whether it was removed from its hub.
+    pub removed: bool,
+    /// Whether its paid subscription had ended.
+    pub unpaid: bool,
+    /// When it locked itself, where it had told.
+    pub auto_lock: Option<AutoLock>,
 }

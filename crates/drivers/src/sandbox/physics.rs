@@ -1,8 +1,9 @@
 //! One virtual hub with its locks, as a pure state machine: it has no clock, no task and no channel. Calls say what
 //! time it is; what the hub hears comes back from [`VirtualHub::advance`] in the order in which it was heard.
 
+use thumbturn_core::commands::{AutoLock, Simulation};
 use thumbturn_core::ids::AttemptId;
-use thumbturn_core::locks::{Bolt, Traits};
+use thumbturn_core::locks::{Bolt, Reachability, Traits};
 use thumbturn_core::ports::{Answer, How, ReadId, Said};
 use thumbturn_core::time::Moment;
 
@@ -12,9 +13,9 @@ use super::fate::Chance;
 use super::fixtures;
 use super::lock::{Air, Happening, VirtualLock};
 use super::physical::{Physical, Restored};
-use super::settings::{Act, Patch, PatchProblem, Settings};
+use super::settings::{Act, Patch, PatchProblem, Settings, Simulated};
 
-/// A command, as the hub takes it.
+/// A command to move, as the hub takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command {
     /// The attempt that answers name.
@@ -51,11 +52,19 @@ pub enum Word {
     /// A read got no answer.
     ReadFailed(ReadId),
     /// The hub noticed that the lock can be reached, or no longer.
-    Reach(bool),
+    Reach(Reachability),
+    /// The lock was removed from the hub.
+    Gone,
     /// Charge, 0 to 1.
     Battery(f64),
+    /// When the lock locks itself.
+    AutoLock(AutoLock),
+    /// Whether the lock's paid subscription has ended.
+    SubscriptionEnded(bool),
     /// A wrong PIN was typed; the reason in the contract's words.
     Denied(&'static str),
+    /// Something that the lock kept for itself while it was not heard, with the time at which it happened.
+    Kept(Moment, Box<Self>),
     /// The lock's [`Traits`] changed.
     Described,
 }
@@ -86,11 +95,15 @@ pub enum ActError {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Remembered {
     /// Whether it could be reached.
-    pub reachable: bool,
+    pub reach: Reachability,
     /// What it last said of its bolt.
     pub said: Said,
     /// The charge it last told.
     pub battery_level: f64,
+    /// When it last told that it locks itself.
+    pub auto_lock: AutoLock,
+    /// Whether its paid subscription has ended.
+    pub unpaid: bool,
 }
 
 /// One virtual hub with its locks.
@@ -141,6 +154,47 @@ impl VirtualHub {
         self.with(now, lock, |lock, air| lock.command(air, command)).ok_or(NotTaken::UnknownLock)?
     }
 
+    /// Takes a new auto-lock for a lock. The answer names the attempt.
+    ///
+    /// # Errors
+    /// [`NotTaken`]; the setting is forgotten.
+    pub fn configure(
+        &mut self,
+        now: Moment,
+        lock: usize,
+        attempt: AttemptId,
+        auto_lock: AutoLock,
+    ) -> Result<(), NotTaken> {
+        self.with(now, lock, |lock, air| lock.configure(air, attempt, auto_lock)).ok_or(NotTaken::UnknownLock)?
+    }
+
+    /// Does something at the keypad for an attempt, which the lock's answer names. `false` if there is no such lock.
+    pub fn use_keypad(&mut self, now: Moment, lock: usize, attempt: AttemptId, what: &Simulation) -> bool {
+        let used = self.with(now, lock, |lock, air| match what {
+            Simulation::TypeCode(pin) => lock.type_pin(air, pin, Some(attempt)),
+            Simulation::LockAtKeypad => lock.press_lock(air, attempt),
+        });
+        used.is_some()
+    }
+
+    /// Changes a lock's standing with its hub; `false` if there is no such lock.
+    pub fn simulate(&mut self, now: Moment, lock: usize, what: Simulated) -> bool {
+        self.with(now, lock, |lock, air| lock.simulate(air, what)).is_some()
+    }
+
+    /// Lets a lock go without a word: nobody is to hear of it again.
+    pub fn let_go(&mut self, lock: usize) {
+        if let Some(lock) = self.locks.get_mut(lock) {
+            lock.let_go();
+        }
+    }
+
+    /// Whether the hub speaks of a lock.
+    #[must_use]
+    pub fn has(&self, lock: usize) -> bool {
+        self.locks.get(lock).is_some_and(|lock| !lock.is_removed())
+    }
+
     /// Asks a lock for its state.
     ///
     /// # Errors
@@ -158,7 +212,7 @@ impl VirtualHub {
             match act {
                 Act::Turn(to) => lock.turn_by_hand(air, *to),
                 Act::Keypad(_) if !lock.has_keypad() => return Err(ActError::NoKeypad),
-                Act::Keypad(pin) => lock.type_pin(air, pin),
+                Act::Keypad(pin) => lock.type_pin(air, pin, None),
                 Act::PowerOff => lock.power_off(air),
                 Act::PowerOn => lock.power_on(air),
             }

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use thumbturn_core::locks::Bolt;
+use thumbturn_core::pins::Pin;
 
 use super::config::Config;
-use super::physical::Pin;
 
 /// The longest latency, jitter and repeat delay: ten minutes.
 pub(super) const MOST_LATENCY_MS: u64 = 600_000;
@@ -334,4 +334,24 @@ impl Act {
             _ => return Err(UnknownAct::Action),
         })
     }
+}
+
+/// A change of a lock's standing with its hub, as if it came from outside. Repeated, it changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simulated {
+    /// The lock comes back, whatever took it away.
+    Connect,
+    /// The lock can no longer be reached. It goes on working alone.
+    Disconnect,
+    /// The hub of its own comes back.
+    ConnectHub,
+    /// The hub of its own can no longer be reached.
+    DisconnectHub,
+    /// The lock is removed from its hub.
+    Remove,
+    /// Its paid subscription ends, or is there again.
+    Subscription {
+        /// Whether it has ended.
+        ended: bool,
+    },
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::attempts::{Attempt, FailureKind, Outcome};
 use thumbturn_core::change::Change;
+use thumbturn_core::commands::Command;
 use thumbturn_core::devices::{Device, DeviceState};
 use thumbturn_core::events::{Event, EventKind, Method};
 use thumbturn_core::hub::{Engine, EngineSettings, OutcomeWatch, outcome_of};
@@ -198,17 +199,9 @@ impl House {
     /// Begins an action.
     pub(crate) async fn begin(&self, name: &str, action: Action) -> OutcomeWatch {
         let device = self.device(name);
-        let route = Route {
-            device: device.id,
-            workspace: device.workspace,
-            account: device.account,
-            is_managed: true,
-            is_removed: false,
-            can_lock: device.about.can_lock,
-            can_unlock: device.about.can_unlock,
-        };
+        let route = Route { is_managed: true, is_removed: false, ..device.route() };
         let scope = Scope::workspace_wide(device.workspace);
-        self.engine.begin(&scope, Some(&route), action, None).await.unwrap().outcome
+        self.engine.begin(&scope, Some(&route), Command::Move(action.wanted().unwrap()), None).await.unwrap().outcome
     }
 
     /// Carries an action out, to its end.

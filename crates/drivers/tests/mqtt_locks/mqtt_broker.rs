@@ -152,7 +152,7 @@ async fn a_closed_gate_and_an_unknown_lock_write_nothing() {
     let order = |lock: &str| Order {
         attempt: AttemptId(uuid::Uuid::now_v7()),
         lock: NativeId(lock.to_owned()),
-        wanted: Bolt::Unlocked,
+        command: Bolt::Unlocked.into(),
     };
     let ieee = sim.lock(LOCK).id().to_owned();
     let closed = Gate::new(&*clock, clock.now());

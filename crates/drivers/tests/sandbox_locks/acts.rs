@@ -1,10 +1,12 @@
 //! What happens at the door: hands, keypad, batteries, relocking.
 
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::events::Method;
-use thumbturn_core::locks::Bolt;
+use thumbturn_core::locks::{Bolt, Reachability};
+use thumbturn_core::pins::Pin;
 use thumbturn_core::ports::{Answer, How};
 use thumbturn_drivers::sandbox::{
-    Act, ActError, FaultsPatch, NotTaken, Patch, Pin, Position, Profile, Restored, Times, Word,
+    Act, ActError, FaultsPatch, NotTaken, Patch, Position, Profile, Restored, Times, Word,
 };
 
 use crate::bench::{AUTOMATIC, Bench, LOCKED, MANUAL, REMOTE, UNLOCKED, accepted, moment, said};
@@ -65,7 +67,10 @@ fn without_power_the_hub_soon_knows_and_commands_are_not_taken() {
     let mut bench = Bench::new(20);
     bench.act(&Act::PowerOff);
     let lost = bench.unlock();
-    assert_eq!(bench.at(10), [(5, Word::Reach(false)), (5, Word::Answered(lost, Answer::NotAcknowledged))]);
+    assert_eq!(
+        bench.at(10),
+        [(5, Word::Reach(Reachability::Unreachable)), (5, Word::Answered(lost, Answer::NotAcknowledged))]
+    );
     assert_eq!(bench.order(Bolt::Unlocked), Err(NotTaken::Unreachable));
     assert_eq!(bench.physical().commands, 0);
 }
@@ -80,7 +85,7 @@ fn what_is_turned_without_power_is_told_when_it_comes_back() {
     assert_eq!(bench.physical().moves, 1);
     bench.act(&Act::PowerOn);
     let back = bench.at(50);
-    assert_eq!(back[0], (25, Word::Reach(true)));
+    assert_eq!(back[0], (25, Word::Reach(Reachability::Reachable)));
     assert_eq!(back[1..], [(25, Word::Battery(1.0)), (25, said(UNLOCKED, How::Untagged, 2))]);
 }
 
@@ -103,7 +108,7 @@ fn power_acts_repeated_change_nothing() {
     assert_eq!(bench.at(100), []);
     bench.act(&Act::PowerOff);
     bench.act(&Act::PowerOff);
-    assert_eq!(bench.at(200), [(105, Word::Reach(false))]);
+    assert_eq!(bench.at(200), [(105, Word::Reach(Reachability::Unreachable))]);
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn switching_relocking_off_leaves_the_door_open() {
     bench.unlock();
     bench.at(1_000);
     bench.set(Patch { relock_after_s: Some(0), ..Patch::default() });
-    assert_eq!(bench.at(10_000), []);
+    assert_eq!(bench.at(10_000), [(1_000, Word::AutoLock(AutoLock::Off))]);
     assert_eq!(bench.physical().bolt, Position::Unlocked);
 }
 
@@ -182,7 +187,16 @@ fn a_dying_battery_ends_in_darkness_and_new_ones_bring_it_back() {
 #[test]
 fn a_restored_lock_stands_where_it_stood() {
     let mut bench = Bench::new(20);
-    bench.hub.restore(0, Restored { bolt: Position::Jammed, battery_level: 0.4, powered: false });
+    let jammed = Restored {
+        bolt: Position::Jammed,
+        battery_level: 0.4,
+        powered: false,
+        hub_lost: false,
+        removed: false,
+        unpaid: false,
+        auto_lock: None,
+    };
+    bench.hub.restore(0, jammed);
     let physical = bench.physical();
     assert_eq!((physical.bolt, physical.powered), (Position::Jammed, false));
     assert_eq!(bench.order(Bolt::Locked), Err(NotTaken::Unreachable));

@@ -15,4 +15,6 @@ mod room;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod standing;
+
 mod steps;

@@ -3,9 +3,10 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use thumbturn_core::locks::Bolt;
+use thumbturn_core::pins::Pin;
 use thumbturn_core::ports::{How, ReadId};
 use thumbturn_drivers::sandbox::{
-    Act, Command, Config, Emission, FaultsPatch, NotTaken, Patch, Physical, Pin, Profile, Times, VirtualHub, Word,
+    Act, Command, Config, Emission, FaultsPatch, NotTaken, Patch, Physical, Profile, Times, VirtualHub, Word,
 };
 
 use crate::bench::{attempt, moment};

@@ -93,7 +93,7 @@ impl Talk {
     }
 
     pub(crate) async fn order(&self, number: u64, wanted: Bolt, send_by_ms: u64) -> Result<(), NotWritten> {
-        let order = Order { attempt: attempt(number), lock: front_door(), wanted };
+        let order = Order { attempt: attempt(number), lock: front_door(), command: wanted.into() };
         self.link.carry_out(order, Gate::new(self.clock.as_ref(), moment(send_by_ms))).await
     }
 
@@ -132,6 +132,7 @@ pub(crate) fn device(number: usize, state: DeviceState) -> Device {
         nickname: None,
         custom_metadata: "{}".to_owned(),
         is_managed: true,
+        time_zone: None,
         state,
         created_at: moment(0).wall,
     }

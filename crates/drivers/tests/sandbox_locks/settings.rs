@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use thumbturn_core::locks::Bolt;
+use thumbturn_core::pins::Pin;
 use thumbturn_drivers::sandbox::{
-    Act, Config, FaultsPatch, Patch, Pin, Profile, Times, UnknownAct, Word, fixture, fixtures, parse_config,
+    Act, Config, FaultsPatch, Patch, Profile, Times, UnknownAct, Word, fixture, fixtures, parse_config,
 };
 
 use crate::bench::{Bench, moment};

@@ -68,8 +68,8 @@ impl IntoOutcome for FailureKind {
 async fn no_attempt_begins_on_a_device_that_is_not_there() {
     let world = World::new().await;
     let accept = |attempt| Change::AcceptAttempt { attempt, claim: None };
-    assert_eq!(world.conflict(accept(Attempt { device: device_id(99), ..attempt(1) })).await, "device");
-    assert_eq!(world.conflict(accept(Attempt { account: account_id(9), ..attempt(1) })).await, "device");
+    assert_eq!(world.conflict(accept(Attempt { device: Some(device_id(99)), ..attempt(1) })).await, "device");
+    assert_eq!(world.conflict(accept(Attempt { account: Some(account_id(9)), ..attempt(1) })).await, "device");
     let foreign = Attempt { workspace: crate::support::OTHER_WORKSPACE, ..attempt(1) };
     assert_eq!(world.conflict(accept(foreign)).await, "device");
 }

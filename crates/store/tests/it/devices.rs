@@ -129,6 +129,8 @@ async fn a_route_says_what_an_action_needs() {
         is_removed: false,
         can_lock: true,
         can_unlock: true,
+        can_configure_auto_lock: false,
+        has_keypad: true,
     };
     assert_eq!(world.store.route(device_id(1)).await.unwrap(), Some(route.clone()));
     assert_eq!(world.store.route(device_id(1)).await.unwrap(), Some(route), "from the cache");

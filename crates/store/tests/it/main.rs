@@ -12,6 +12,7 @@ mod durability;
 mod events;
 mod lists;
 mod opening;
+mod resets;
 mod retention;
 mod scopes;
 mod sessions;

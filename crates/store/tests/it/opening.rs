@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use thumbturn_core::attempts::Outcome;
 use thumbturn_core::change::Change;
-use thumbturn_store::{OpenError, OpenOptions, Store};
+use thumbturn_store::{DeviceLookup, OpenError, OpenOptions, Store};
 
-use crate::support::{ACCOUNT, World, everything, open, session};
+use crate::support::{ACCOUNT, WORKSPACE, World, attempt_id, device_id, everything, open, session};
 
 fn try_open(dir: &Path) -> Result<Store, OpenError> {
     thumbturn_store::open(OpenOptions::new(dir))
@@ -152,4 +153,57 @@ async fn a_database_that_others_may_read_is_closed_to_them() {
     fs::set_permissions(&database, fs::Permissions::from_mode(0o644)).unwrap();
     let _store = try_open(dir.path()).unwrap();
     assert_eq!(mode(&database), 0o600);
+}
+
+/// A database of the first release, with a device and an attempt, as this program finds it.
+#[tokio::test]
+async fn an_older_database_is_brought_up_to_date_with_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    let path = dir.path().join(thumbturn_store::DATABASE_FILE);
+    let fingerprint: String = {
+        let database = rusqlite::Connection::open(&path).unwrap();
+        let sql = "SELECT value FROM settings WHERE key = 'key_fingerprint'";
+        database.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    for file in fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(thumbturn_store::DATABASE_FILE)) {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();
+    old.execute_batch(
+        "CREATE TABLE schema_version (version BIGINT PRIMARY KEY); INSERT INTO schema_version VALUES (1)",
+    )
+    .unwrap();
+    old.execute("INSERT INTO settings VALUES ('key_fingerprint', ?1)", [fingerprint]).unwrap();
+    let (workspace, account) = (WORKSPACE.to_string(), ACCOUNT.to_string());
+    let (device, attempt) = (device_id(1).to_string(), attempt_id(1).to_string());
+    old.execute("INSERT INTO workspaces VALUES (?1, 'w', 'c', 1, 0, 1, NULL, '{}', 1)", [&workspace]).unwrap();
+    old.execute(
+        "INSERT INTO accounts VALUES (?1, ?2, 'sandbox', 'a', 'h', 'sealed', '{}', NULL, 1, 'up', NULL, NULL, 1, 1)",
+        [&account, &workspace],
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO devices VALUES (?1, ?2, ?3, 'sandbox', 'native', 'Door', 'yale_lock', 'yale', 'Yale', 'Assure', \
+         NULL, 1, 1, 1, 0, NULL, '{}', 1, 'locked', 1, NULL, NULL, 'online', NULL, 0.5, 1, 1)",
+        [&device, &workspace, &account],
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO attempts VALUES (?1, ?2, ?3, ?4, 'UNLOCK_DOOR', 'success', 1, NULL, NULL, 1, 2)",
+        [&attempt, &workspace, &account, &device],
+    )
+    .unwrap();
+    drop(old);
+
+    let store = open(dir.path());
+    let found = store.attempt(&everything(), attempt_id(1)).await.unwrap().unwrap();
+    assert_eq!((found.device, found.account), (Some(device_id(1)), Some(ACCOUNT)));
+    assert_eq!(found.outcome, Some(Outcome::Success { confirmed: true }));
+    let DeviceLookup::Found(device) = store.device(&everything(), device_id(1)).await.unwrap() else { panic!("gone") };
+    assert_eq!((device.about.name.as_str(), device.about.can_configure_auto_lock), ("Door", false));
+    assert_eq!((device.state.battery, device.state.auto_lock, device.time_zone), (Some(0.5), None, None));
 }

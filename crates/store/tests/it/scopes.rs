@@ -24,7 +24,7 @@ async fn town() -> Town {
     let world = World::new().await;
     let (second, second_device) = world.second_account().await;
     world.accept(1).await;
-    let other = Attempt { account: second, device: second_device, ..attempt(2) };
+    let other = Attempt { account: Some(second), device: Some(second_device), ..attempt(2) };
     world.commit(Change::AcceptAttempt { attempt: other, claim: None }).await;
     let here = device_event(1, 1, EventKind::DeviceRemoved);
     let there =

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use thumbturn_api::connected_accounts::{
     AcceptedCapability, ConnectHub, ConnectedAccount, DeleteConnectedAccount, GetConnectedAccount,
-    ListConnectedAccounts, Provider, UpdateConnectedAccount,
+    ListConnectedAccounts, Provider, SyncConnectedAccount, UpdateConnectedAccount,
 };
 use thumbturn_api::{ApiError, ErrorType, Page, Problems, Text};
 use thumbturn_core::accounts::{self as domain, LinkState};
 use thumbturn_core::ids::{AccountId, WorkspaceId};
 use thumbturn_core::ports::CommitError;
+use thumbturn_core::scope::Scope;
 use thumbturn_drivers::ConfigProblem;
 use thumbturn_store::{AccountFilter, PageRequest};
 
@@ -24,6 +25,11 @@ const FIRST_CONNECTION: Duration = Duration::from_secs(5);
 fn not_found(id: impl ToString) -> Failure {
     Failure::new(ErrorType::ConnectedAccountNotFound, "Connected account not found")
         .with_data("connected_account_id", id)
+}
+
+/// The account, if it is in scope.
+pub(crate) async fn find(app: &App, scope: &Scope, id: AccountId) -> Outcome<domain::Account> {
+    app.store().account(scope, id).await?.ok_or_else(|| not_found(id))
 }
 
 /// `/connected_accounts/get`. No account has an e-mail address here, so looking one up by it finds none.
@@ -60,7 +66,7 @@ pub(crate) async fn list(app: App, call: Call, params: ListConnectedAccounts) ->
 pub(crate) async fn update(app: App, call: Call, params: UpdateConnectedAccount) -> Outcome<ConnectedAccount> {
     let scope = call.caller.scope()?;
     let id: AccountId = params.connected_account_id.0.into();
-    let found = async || app.store().account(&scope, id).await?.ok_or_else(|| not_found(id));
+    let found = async || find(&app, &scope, id).await;
     found().await?;
     match app.engine().edit_account(id, edit(params)?).await {
         Err(CommitError::Conflict(_)) => {
@@ -91,12 +97,18 @@ fn edit(params: UpdateConnectedAccount) -> Outcome<domain::AccountEdit> {
 /// `/connected_accounts/delete`
 pub(crate) async fn delete(app: App, call: Call, params: DeleteConnectedAccount) -> Outcome<()> {
     let id: AccountId = params.connected_account_id.0.into();
-    let account = app.store().account(&call.caller.scope()?, id).await?.ok_or_else(|| not_found(id))?;
+    let account = find(&app, &call.caller.scope()?, id).await?;
     match app.engine().remove_account(&account).await {
-        Err(CommitError::Conflict(_)) => return Err(not_found(id)),
-        other => other?,
+        Err(CommitError::Conflict(_)) => Err(not_found(id)),
+        other => Ok(other?),
     }
-    app.sandbox().forget(id);
+}
+
+/// `/connected_accounts/sync`
+pub(crate) async fn sync(app: App, call: Call, params: SyncConnectedAccount) -> Outcome<()> {
+    let id: AccountId = params.connected_account_id.0.into();
+    find(&app, &call.caller.scope()?, id).await?;
+    app.engine().sync_account(id).await;
     Ok(())
 }
 

@@ -2,11 +2,16 @@
 
 use std::collections::HashSet;
 
+use jiff::tz::TimeZone;
 use thumbturn_api::device_filters::{CapabilityFlag, DeviceFilters, LOCK_DEVICE_TYPES};
-use thumbturn_api::devices::{CapabilityFlags, Device, GetDevice, ListDevices, UpdateDevice};
-use thumbturn_api::{
-    CustomMetadata, ErrorType, Limit, MetadataChanges, MetadataFilter, MetadataValue, NonEmptyString, Page, Text,
+use thumbturn_api::devices::{
+    CapabilityFlags, DeleteDevice, Device, GetDevice, ListDevices, ReportProviderMetadata, UpdateDevice,
 };
+use thumbturn_api::{
+    ApiError, CustomMetadata, ErrorType, Limit, MetadataChanges, MetadataFilter, MetadataValue, NonEmptyString, Page,
+    Problems, Text,
+};
+use thumbturn_core::change::Change;
 use thumbturn_core::devices as domain;
 use thumbturn_core::ids::DeviceId;
 use thumbturn_core::ports::CommitError;
@@ -243,6 +248,37 @@ pub(crate) async fn edited(
         }
     }
     Err(Failure::unavailable("The device is being changed by others. Try again."))
+}
+
+/// `/devices/delete`
+pub(crate) async fn delete(app: App, call: Call, params: DeleteDevice) -> Outcome<()> {
+    let id: DeviceId = params.device_id.0.into();
+    let device = any(&app, &call.caller.scope()?, id).await?;
+    match app.engine().delete_device(&device).await {
+        Err(CommitError::Conflict(_)) => return Err(device_not_found(id)),
+        other => other?,
+    }
+    // A virtual lock without a record is gone; a real one is still at its door.
+    app.sandbox().let_go(device.account, &device.about.native);
+    Ok(())
+}
+
+/// `/devices/report_provider_metadata`
+pub(crate) async fn report_provider_metadata(app: App, call: Call, params: ReportProviderMetadata) -> Outcome<()> {
+    let scope = call.caller.scope()?;
+    let mut told = Vec::with_capacity(params.devices.len());
+    for (at, reported) in params.devices.iter().enumerate() {
+        let Some(time_zone) = reported.time_zone() else { continue };
+        if TimeZone::get(time_zone).is_err() {
+            let mut problems = Problems::default();
+            let problem = format!("{time_zone:?} is not the IANA name of a time zone");
+            problems.at("devices", |list| list.at(&at.to_string(), |device| device.add(problem)));
+            return Err(ApiError::from(problems).into());
+        }
+        told.push((any(&app, &scope, reported.device_id.0.into()).await?.id, time_zone.to_owned()));
+    }
+    app.store().commit(Change::TimeZonesTold(told)).await?;
+    Ok(())
 }
 
 fn edit(device: &domain::Device, params: &UpdateDevice) -> Outcome<domain::Editable> {

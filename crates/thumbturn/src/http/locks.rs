@@ -1,30 +1,44 @@
-//! Locks: the two actions, and the older reads.
+//! Locks: the actions, and the older reads.
 
 use thumbturn_api::action_attempts::ActionAttempt;
 use thumbturn_api::device_filters::is_lock_device_type;
 use thumbturn_api::devices::Device;
-use thumbturn_api::locks::{GetLock, ListLocks, LockDoor, UnlockDoor};
-use thumbturn_api::{ErrorType, Limit, Page};
-use thumbturn_core::attempts::Attempt;
-use thumbturn_core::change::IdempotencyClaim;
-use thumbturn_core::hub::{BeginError, OutcomeWatch, outcome_of};
-use thumbturn_core::ids::DeviceId;
-use thumbturn_core::locks::{Action, may_begin};
-use thumbturn_core::scope::Scope;
+use thumbturn_api::locks::{ConfigureAutoLock, GetLock, ListLocks, LockDoor, UnlockDoor};
+use thumbturn_api::{Decimal, Limit, Page};
+use thumbturn_core::commands::{AutoLock, Command};
+use thumbturn_core::locks::Bolt;
 
+use super::begin::{Begin, begin};
 use super::call::Call;
-use super::errors::{Failure, Outcome};
-use super::{cursors, devices, to_wire};
+use super::errors::Outcome;
+use super::{cursors, devices};
 use crate::app::App;
 
 /// `/locks/unlock_door`
 pub(crate) async fn unlock_door(app: App, call: Call, params: UnlockDoor) -> Outcome<ActionAttempt> {
-    act(&app, &call, params.device_id.0.into(), Action::UnlockDoor, params.sync, "/locks/unlock_door").await
+    let command = Command::Move(Bolt::Unlocked);
+    begin::<UnlockDoor>(&app, &call, Begin { device: params.device_id.0.into(), command, sync: params.sync }).await
 }
 
 /// `/locks/lock_door`
 pub(crate) async fn lock_door(app: App, call: Call, params: LockDoor) -> Outcome<ActionAttempt> {
-    act(&app, &call, params.device_id.0.into(), Action::LockDoor, params.sync, "/locks/lock_door").await
+    let command = Command::Move(Bolt::Locked);
+    begin::<LockDoor>(&app, &call, Begin { device: params.device_id.0.into(), command, sync: params.sync }).await
+}
+
+/// `/locks/configure_auto_lock`. A delay sent with `false` means nothing.
+pub(crate) async fn configure_auto_lock(app: App, call: Call, params: ConfigureAutoLock) -> Outcome<ActionAttempt> {
+    let auto_lock = match params.auto_lock_delay_seconds.filter(|_| params.auto_lock_enabled) {
+        Some(delay) => AutoLock::After(whole_seconds(delay)),
+        None => AutoLock::Off,
+    };
+    let command = Command::AutoLock(auto_lock);
+    begin::<ConfigureAutoLock>(&app, &call, Begin { device: params.device_id.0.into(), command, sync: false }).await
+}
+
+fn whole_seconds(delay: Decimal<1, 60>) -> u32 {
+    // From 1 to 60 by its type.
+    delay.get().ceil() as u32
 }
 
 /// `/locks/get`
@@ -44,100 +58,4 @@ pub(crate) async fn list(app: App, call: Call, params: ListLocks) -> Outcome<Pag
     let (items, next) = devices::page(&app, &call, params.filters, true, limit, after).await?;
     let pagination = cursors::pagination::<ListLocks>(app.public_url(), &call.input, next.as_ref());
     Ok(Page { items, pagination })
-}
-
-async fn act(
-    app: &App,
-    call: &Call,
-    device: DeviceId,
-    action: Action,
-    sync: bool,
-    path: &'static str,
-) -> Outcome<ActionAttempt> {
-    let scope = call.caller.scope()?;
-    let claim = claim(app, call, &scope, path)?;
-    let hold = call.preference.hold(sync, app.hold());
-    if let Some(claim) = &claim
-        && let Some(attempt) = repeated(app, &scope, claim).await?
-    {
-        let watch = app.engine().watch(attempt.id);
-        return settle(app, &scope, attempt, watch, hold).await;
-    }
-    let route = app.store().route(device).await?;
-    may_begin(&scope, route.as_ref(), action).map_err(|refusal| Failure::refused(refusal, device))?;
-    limit(app, &scope, device, action).await?;
-    match app.engine().begin(&scope, route.as_ref(), action, claim.clone()).await {
-        Ok(ticket) => settle(app, &scope, ticket.attempt, Some(ticket.outcome), hold).await,
-        Err(BeginError::Repeated) => simultaneous(app, &scope, claim, hold).await,
-        Err(error) => Err(Failure::not_begun(error, device)),
-    }
-}
-
-fn claim(app: &App, call: &Call, scope: &Scope, path: &'static str) -> Outcome<Option<IdempotencyClaim>> {
-    let Some(key) = call.idempotency_key()? else { return Ok(None) };
-    Ok(Some(IdempotencyClaim {
-        workspace: scope.workspace(),
-        credential: call.caller.kind(),
-        path,
-        key,
-        body_hash: call.input_hash(),
-        at: app.now(),
-    }))
-}
-
-/// The attempt that the same key began before.
-async fn repeated(app: &App, scope: &Scope, claim: &IdempotencyClaim) -> Outcome<Option<Attempt>> {
-    let found = app.store().idempotent(claim.workspace, claim.credential, claim.path, &claim.key, claim.at).await?;
-    let Some(first) = found else { return Ok(None) };
-    if first.body_hash != claim.body_hash {
-        return Err(Failure::new(
-            ErrorType::IdempotencyKeyConflict,
-            "This Idempotency-Key was used with other parameters. Use a new key for a new action.",
-        ));
-    }
-    Ok(app.store().attempt(scope, first.attempt).await?)
-}
-
-/// Two calls with one key at the same time: the one that came second answers with the first one's attempt.
-async fn simultaneous(
-    app: &App,
-    scope: &Scope,
-    claim: Option<IdempotencyClaim>,
-    hold: std::time::Duration,
-) -> Outcome<ActionAttempt> {
-    if let Some(claim) = &claim
-        && let Some(attempt) = repeated(app, scope, claim).await?
-    {
-        let watch = app.engine().watch(attempt.id);
-        return settle(app, scope, attempt, watch, hold).await;
-    }
-    Err(Failure::unavailable("The first call with this Idempotency-Key is still being accepted. Try again."))
-}
-
-async fn limit(app: &App, scope: &Scope, device: DeviceId, action: Action) -> Outcome<()> {
-    let sandbox = app.is_sandbox(scope.workspace()).await?;
-    app.limits().check(sandbox, device, action).map_err(|wait| {
-        Failure::new(ErrorType::RateLimitExceeded, "Too many calls for this lock. Try again later.")
-            .with_data("device_id", device)
-            .retry_after(wait)
-    })
-}
-
-/// Waits for the outcome as long as the answer may be held, then answers what is true.
-async fn settle(
-    app: &App,
-    scope: &Scope,
-    mut attempt: Attempt,
-    watch: Option<OutcomeWatch>,
-    hold: std::time::Duration,
-) -> Outcome<ActionAttempt> {
-    let Some(watch) = watch else {
-        // It has ended, perhaps since it was read.
-        let ended = app.store().attempt(scope, attempt.id).await?;
-        return Ok(to_wire::action_attempt(ended.as_ref().unwrap_or(&attempt)));
-    };
-    if !hold.is_zero() {
-        attempt.outcome = tokio::time::timeout(hold, outcome_of(watch)).await.ok().flatten();
-    }
-    Ok(to_wire::action_attempt(&attempt))
 }

@@ -13,13 +13,16 @@ pub mod prefer;
 pub mod routes;
 
 mod action_attempts;
+mod begin;
 mod client_sessions;
 mod connected_accounts;
+mod device_providers;
 mod devices;
 mod events;
 mod health;
 mod locks;
 mod sandbox;
+mod simulations;
 mod to_wire;
 mod unmanaged_devices;
 mod workspaces;
@@ -79,10 +82,14 @@ pub fn routes() -> Routes {
         .on(connected_accounts::list)
         .on(connected_accounts::update)
         .on(connected_accounts::delete)
+        .on(connected_accounts::sync)
         .on(connected_accounts::create)
         .on(devices::get)
         .on(devices::list)
         .on(devices::update)
+        .on(devices::delete)
+        .on(devices::report_provider_metadata)
+        .on(device_providers::list)
         .on(unmanaged_devices::get)
         .on(unmanaged_devices::list)
         .on(unmanaged_devices::update)
@@ -94,6 +101,16 @@ pub fn routes() -> Routes {
         .on(locks::list)
         .on(locks::lock_door)
         .on(locks::unlock_door)
+        .on(locks::configure_auto_lock)
+        .on(simulations::keypad_code_entry)
+        .on(simulations::manual_lock_via_keypad)
+        .on(simulations::connect)
+        .on(simulations::disconnect)
+        .on(simulations::connect_to_hub)
+        .on(simulations::disconnect_from_hub)
+        .on(simulations::paid_subscription)
+        .on(simulations::remove)
+        .on(simulations::disconnect_account)
         .on(sandbox::get)
         .on(sandbox::set)
         .on(sandbox::act)
@@ -101,6 +118,7 @@ pub fn routes() -> Routes {
         .on(workspaces::list)
         .on(workspaces::create)
         .on(workspaces::update)
+        .on(workspaces::reset_sandbox)
 }
 
 async fn handle(State(app): State<App>, request: Request) -> Response {

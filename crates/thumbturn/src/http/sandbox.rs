@@ -50,16 +50,21 @@ async fn virtual_lock(app: &App, call: &Call, id: DeviceId) -> Outcome<Device> {
     if device.provider == Provider::Sandbox { Ok(device) } else { Err(not_virtual(id)) }
 }
 
-fn not_virtual(id: DeviceId) -> Failure {
+/// What a device that is no virtual lock answers.
+pub(crate) fn not_virtual(id: DeviceId) -> Failure {
     Failure::new(ErrorType::DeviceTypeNotSupported, "This device is not a virtual lock").with_data("device_id", id)
 }
 
-fn refused(error: SandboxError, id: DeviceId) -> Failure {
+/// What a virtual lock without a keypad answers.
+pub(crate) fn no_keypad(id: DeviceId) -> Failure {
+    Failure::new(ErrorType::DeviceTypeNotSupported, "This lock has no keypad").with_data("device_id", id)
+}
+
+/// What a virtual lock that could not be touched answers.
+pub(crate) fn refused(error: SandboxError, id: DeviceId) -> Failure {
     match error {
         SandboxError::UnknownLock => not_virtual(id),
-        SandboxError::NoKeypad => {
-            Failure::new(ErrorType::DeviceTypeNotSupported, "This lock has no keypad").with_data("device_id", id)
-        }
+        SandboxError::NoKeypad => no_keypad(id),
         SandboxError::OutOfRange(problem) => Failure::invalid_parameter(problem.field, problem.problem),
         SandboxError::Busy => Failure::unavailable("The virtual hub is busy. Try again shortly."),
     }

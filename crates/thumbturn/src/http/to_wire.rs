@@ -7,13 +7,14 @@ use thumbturn_api::connected_accounts::{
     ConnectedAccount, ConnectedAccountError, ConnectedAccountWarning, UserIdentifier,
 };
 use thumbturn_api::devices::{
-    Appearance, Battery, BatteryStatus, CapabilityFlags, Device, DeviceError, DeviceManufacturer, DeviceModel,
-    DeviceProperties, DeviceProvider, DeviceWarning,
+    Appearance, Battery, BatteryStatus, CapabilityFlags, Device, DeviceError, DeviceLocation, DeviceManufacturer,
+    DeviceModel, DeviceProperties, DeviceProvider, DeviceWarning,
 };
 use thumbturn_api::unmanaged_devices::{UnmanagedDevice, UnmanagedDeviceProperties};
 use thumbturn_api::{CustomMetadata, JsonObject, Secret, Timestamp};
 use thumbturn_core::accounts::{Account, LinkState, LinkTrouble, Provider};
 use thumbturn_core::attempts::{Attempt, Outcome};
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::credentials::ClientSession;
 use thumbturn_core::devices::{self, OfflineBecause, Reach};
 use thumbturn_core::events::{EventKind, RecordedEvent};
@@ -33,12 +34,18 @@ pub(crate) fn action_attempt(attempt: &Attempt) -> ActionAttempt {
     let kind = match attempt.action {
         Action::LockDoor => ActionType::LockDoor,
         Action::UnlockDoor => ActionType::UnlockDoor,
+        Action::ConfigureAutoLock => ActionType::ConfigureAutoLock,
+        Action::SimulateKeypadCodeEntry => ActionType::SimulateKeypadCodeEntry,
+        Action::SimulateManualLockViaKeypad => ActionType::SimulateManualLockViaKeypad,
+        Action::ResetSandboxWorkspace => ActionType::ResetSandboxWorkspace,
     };
     let pending = ActionAttempt::pending(attempt.id.0.into(), kind);
     match &attempt.outcome {
         None => pending,
         Some(Outcome::Success { confirmed }) => {
-            pending.succeeded(ActionResult { was_confirmed_by_device: Some(*confirmed) })
+            // Only of a bolt can be said more than that it worked.
+            let was_confirmed_by_device = attempt.action.wanted().map(|_| *confirmed);
+            pending.succeeded(ActionResult { was_confirmed_by_device })
         }
         Some(Outcome::Failure(failure)) => pending
             .failed(ActionError { error_type: failure.kind.as_str().to_owned(), message: failure.message.clone() }),
@@ -66,7 +73,7 @@ pub(crate) fn device(device: &devices::Device, image_base: &str) -> Device {
         capabilities_supported: vec!["lock".to_owned()],
         capabilities: capabilities(device),
         properties: properties(device, name, image_base),
-        location: None,
+        location: device.time_zone.as_deref().map(location),
         space_ids: Vec::new(),
         custom_metadata: metadata(&device.custom_metadata),
         errors: device_errors(device),
@@ -83,6 +90,12 @@ pub(crate) fn device(device: &devices::Device, image_base: &str) -> Device {
             image_url: None,
         }),
     }
+}
+
+/// Older clients read the time zone under its older name.
+fn location(time_zone: &str) -> DeviceLocation {
+    let time_zone = Some(time_zone.to_owned());
+    DeviceLocation { timezone: time_zone.clone(), time_zone, ..DeviceLocation::default() }
 }
 
 /// An unmanaged device.
@@ -134,13 +147,42 @@ pub(crate) fn unmanaged_device(device: &devices::Device, image_base: &str) -> Un
 
 /// `true`: works now; `false`: can, but not now; absent: never.
 pub(crate) fn capabilities(device: &devices::Device) -> CapabilityFlags {
-    let online = device.state.reach.is_online();
+    let takes_commands = device.state.reach.is_online() && device.state.subscription_ended_since.is_none();
+    let flags = match device.provider {
+        Provider::Sandbox => simulations(device.state.reach),
+        Provider::Mqtt => CapabilityFlags::default(),
+    };
     CapabilityFlags {
-        can_remotely_lock: device.about.can_lock.then_some(online),
-        can_remotely_unlock: device.about.can_unlock.then_some(online),
+        can_remotely_lock: device.about.can_lock.then_some(takes_commands),
+        can_remotely_unlock: device.about.can_unlock.then_some(takes_commands),
+        can_configure_auto_lock: device.about.can_configure_auto_lock.then_some(takes_commands),
         can_unlock_with_code: device.about.has_keypad.then_some(true),
+        ..flags
+    }
+}
+
+/// Which simulations would change something now. A lock whose account is not connected hears of none.
+fn simulations(reach: Reach) -> CapabilityFlags {
+    let because = match reach {
+        Reach::Offline { because, .. } => Some(because),
+        Reach::Online | Reach::Unknown => None,
+    };
+    let listens = !matches!(because, Some(OfflineBecause::DeviceRemoved | OfflineBecause::AccountDisconnected));
+    let has_hub = listens && because != Some(OfflineBecause::OwnHubDisconnected);
+    CapabilityFlags {
+        can_simulate_connection: Some(because == Some(OfflineBecause::DeviceDisconnected)),
+        can_simulate_disconnection: Some(reach.is_online()),
+        can_simulate_removal: Some(listens),
+        can_simulate_hub_connection: Some(because == Some(OfflineBecause::OwnHubDisconnected)),
+        can_simulate_hub_disconnection: Some(has_hub),
+        can_simulate_paid_subscription: Some(listens),
         ..CapabilityFlags::default()
     }
+}
+
+/// Address of the picture of a lock; without one, the official components show a picture from elsewhere.
+pub(crate) fn lock_image(base: &str) -> String {
+    format!("{base}/thumbturn/images/lock.svg")
 }
 
 fn properties(device: &devices::Device, name: String, image_base: &str) -> DeviceProperties {
@@ -162,9 +204,11 @@ fn properties(device: &devices::Device, name: String, image_base: &str) -> Devic
         battery: battery.map(|level| Battery { level, status: BatteryStatus::of_level(level) }),
         battery_level: battery,
         has_direct_power: about.has_direct_power.then_some(true),
+        auto_lock_enabled: device.state.auto_lock.map(|auto_lock| auto_lock != AutoLock::Off),
+        auto_lock_delay_seconds: device.state.auto_lock.and_then(delay),
         serial_number: about.serial_number.clone(),
         manufacturer: Some(about.manufacturer.clone()),
-        image_url: Some(format!("{image_base}/thumbturn/images/lock.svg")),
+        image_url: Some(lock_image(image_base)),
         image_alt_text: Some("A door lock".to_owned()),
         online_access_codes_enabled: Some(false),
         offline_access_codes_enabled: Some(false),
@@ -173,9 +217,22 @@ fn properties(device: &devices::Device, name: String, image_base: &str) -> Devic
 }
 
 fn device_errors(device: &devices::Device) -> Vec<DeviceError> {
-    match device.state.reach {
-        Reach::Offline { because, since } => vec![device_error(because, since)],
-        Reach::Online | Reach::Unknown => Vec::new(),
+    let offline = match device.state.reach {
+        Reach::Offline { because, since } => Some(device_error(because, since)),
+        Reach::Online | Reach::Unknown => None,
+    };
+    let unpaid = device.state.subscription_ended_since.map(subscription_required);
+    offline.into_iter().chain(unpaid).collect()
+}
+
+fn subscription_required(since: jiff::Timestamp) -> DeviceError {
+    DeviceError::of_device("subscription_required", "The lock's paid subscription has ended.", Timestamp(since))
+}
+
+const fn delay(auto_lock: AutoLock) -> Option<f64> {
+    match auto_lock {
+        AutoLock::Off => None,
+        AutoLock::After(seconds) => Some(seconds as f64),
     }
 }
 
@@ -183,7 +240,9 @@ fn device_error(because: OfflineBecause, since: jiff::Timestamp) -> DeviceError 
     let (code, since) = (because.as_str(), Timestamp(since));
     match because {
         OfflineBecause::DeviceDisconnected => DeviceError::of_device(code, "The lock cannot be reached.", since),
-        OfflineBecause::HubDisconnected => DeviceError::of_device(code, "The lock's hub is not connected.", since),
+        OfflineBecause::HubDisconnected | OfflineBecause::OwnHubDisconnected => {
+            DeviceError::of_device(code, "The lock's hub is not connected.", since)
+        }
         OfflineBecause::DeviceRemoved => DeviceError::of_device(code, "The hub no longer knows this lock.", since),
         OfflineBecause::AccountDisconnected => DeviceError::of_account(code, REFUSED, since),
     }
@@ -351,9 +410,18 @@ fn kind_fields(kind: &EventKind, at: jiff::Timestamp, fields: &mut JsonObject) {
         }
         EventKind::AccountDisconnected { trouble } => account_disconnected(*trouble, at, fields),
         EventKind::SessionDeleted { session } => put(fields, "client_session_id", Some(json!(session.0))),
+        EventKind::DeviceSubscriptionRequired => {
+            let error = subscription_required(at);
+            let errors = json!([issue("error_code", &error.error_code, &error.message, at)]);
+            put(fields, "device_errors", Some(errors));
+            for none in ["device_warnings", "connected_account_errors", "connected_account_warnings"] {
+                put(fields, none, Some(json!([])));
+            }
+        }
         EventKind::DeviceAdded
         | EventKind::DeviceConnected { .. }
         | EventKind::DeviceRemoved
+        | EventKind::DeviceSubscriptionResolved
         | EventKind::DeviceConvertedToUnmanaged
         | EventKind::DeviceConvertedToManaged
         | EventKind::AccountConnected
@@ -378,7 +446,7 @@ fn device_disconnected(because: OfflineBecause, at: jiff::Timestamp, fields: &mu
             account_disconnected(LinkTrouble::CredentialsRefused, at, fields);
         }
         OfflineBecause::HubDisconnected => account_disconnected(LinkTrouble::HubDisconnected, at, fields),
-        OfflineBecause::DeviceDisconnected | OfflineBecause::DeviceRemoved => {
+        OfflineBecause::DeviceDisconnected | OfflineBecause::OwnHubDisconnected | OfflineBecause::DeviceRemoved => {
             put(fields, "connected_account_errors", Some(json!([])));
             put(fields, "connected_account_warnings", Some(json!([])));
         }
@@ -422,6 +490,8 @@ const fn description(kind: &EventKind) -> &'static str {
         EventKind::DeviceConvertedToManaged => "A device became managed.",
         EventKind::DeviceLowBattery { .. } => "A device's battery is low.",
         EventKind::DeviceBatteryStatusChanged { .. } => "The status of a device's battery changed.",
+        EventKind::DeviceSubscriptionRequired => "The paid subscription that a device needs has ended.",
+        EventKind::DeviceSubscriptionResolved => "The paid subscription that a device needs is there again.",
         EventKind::LockMoved { to: Bolt::Locked, .. } => "A door was locked.",
         EventKind::LockMoved { to: Bolt::Unlocked, .. } => "A door was unlocked.",
         EventKind::LockAccessDenied { .. } => "A lock denied access.",

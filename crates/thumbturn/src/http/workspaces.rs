@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use thumbturn_api::ErrorType;
+use thumbturn_api::action_attempts::ActionAttempt;
 use thumbturn_api::workspaces::{
-    ConnectWebviewCustomization, CreateWorkspace, CustomizationChanges, GetWorkspace, ListWorkspaces, UpdateWorkspace,
-    Workspace,
+    ConnectWebviewCustomization, CreateWorkspace, CustomizationChanges, GetWorkspace, ListWorkspaces, ResetSandbox,
+    UpdateWorkspace, Workspace,
 };
 use thumbturn_core::change::Change;
 
@@ -73,6 +74,24 @@ pub(crate) async fn update(app: App, call: Call, params: UpdateWorkspace) -> Out
         looks(to_wire::customization(&workspace.customization), params.connect_webview_customization)?;
     app.store().commit(Change::WorkspaceChanged(Box::new(workspace))).await?;
     Ok(())
+}
+
+/// `/workspaces/reset_sandbox`. The attempt is over when it is answered: all of it is one transaction.
+pub(crate) async fn reset_sandbox(app: App, call: Call, params: ResetSandbox) -> Outcome<ActionAttempt> {
+    let ResetSandbox {} = params;
+    let workspace = call.caller.scope()?.workspace();
+    if !app.is_sandbox(workspace).await? {
+        let message = "can only reset sandbox on sandbox workspaces";
+        return Err(Failure::new(ErrorType::WorkspaceNotSandbox, message));
+    }
+    let reset = workspaces::reset(workspace, app.reset_to(), app.now());
+    let (attempt, account) = (reset.attempt.clone(), reset.account.as_ref().map(|account| account.id));
+    app.engine().reset_workspace(reset).await?;
+    if let Some(account) = account {
+        app.engine().account_settled(account, VIRTUAL_LOCKS).await;
+        app.engine().caught_up(account, VIRTUAL_LOCKS).await?;
+    }
+    Ok(to_wire::action_attempt(&attempt))
 }
 
 fn looks(before: ConnectWebviewCustomization, changes: Option<CustomizationChanges>) -> Outcome<String> {

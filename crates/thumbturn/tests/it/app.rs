@@ -309,6 +309,7 @@ fn device(account: &Account, about: thumbturn_core::devices::About, now: Timesta
         nickname: None,
         custom_metadata: "{}".to_owned(),
         is_managed: true,
+        time_zone: None,
         state: DeviceState::default(),
         created_at: now,
     }

@@ -49,6 +49,17 @@ async fn rows(app: &TestApp) -> Vec<Row> {
     let not_yours = Refused(401, "unauthorized");
     let nobody = json!({"client_session_id": Uuid::new_v4()});
     let grant = json!({"user_identifier_key": "known", "connected_account_ids": [app.own.account]});
+    let with = |mut body: Value, name: &str, value: Value| {
+        body[name] = value;
+        body
+    };
+    let last = json!({"device_id": app.own.devices[4]});
+    let spare = json!({"connected_account_id": app.another_account(1).await.0});
+    let zone = with(device.clone(), "schlage_metadata", json!({"time_zone": "Europe/Berlin"}));
+    let zones = json!({"devices": [zone]});
+    let paid = with(device.clone(), "is_expired", json!(false));
+    let auto_lock = with(device.clone(), "auto_lock_enabled", json!(false));
+    let code = with(device.clone(), "code", json!("1234"));
     let mut act = device.clone();
     act["action"] = json!("turn_lock");
     vec![
@@ -84,7 +95,18 @@ async fn rows(app: &TestApp) -> Vec<Row> {
             Fine,
             Fine,
         ),
+        row("/connected_accounts/sync", account.clone(), Fine, no_account, no_account),
+        row("/connected_accounts/simulate/disconnect", spare, Fine, no_account, no_account),
         row("/devices/get", device.clone(), Fine, no_device, not_yours),
+        row("/devices/delete", json!({"device_id": Uuid::new_v4()}), no_device, no_device, no_device),
+        row("/devices/list_device_providers", json!({}), Fine, Fine, Fine),
+        row("/devices/report_provider_metadata", zones, Fine, no_device, no_device),
+        row("/devices/simulate/connect", device.clone(), Fine, no_device, no_device),
+        row("/devices/simulate/disconnect", last.clone(), Fine, no_device, no_device),
+        row("/devices/simulate/connect_to_hub", device.clone(), Fine, no_device, no_device),
+        row("/devices/simulate/disconnect_from_hub", last.clone(), Fine, no_device, no_device),
+        row("/devices/simulate/paid_subscription", paid, Fine, no_device, no_device),
+        row("/devices/simulate/remove", last, Fine, no_device, no_device),
         row("/devices/list", json!({}), Fine, Fine, Fine),
         row("/devices/update", device.clone(), Fine, no_device, not_yours),
         row("/devices/unmanaged/get", device.clone(), no_device, no_device, not_yours),
@@ -98,6 +120,9 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         row("/locks/list", json!({}), Fine, Fine, Fine),
         row("/locks/lock_door", device.clone(), Fine, no_device, not_yours),
         row("/locks/unlock_door", device.clone(), Fine, no_device, not_yours),
+        row("/locks/configure_auto_lock", auto_lock, Fine, no_device, not_yours),
+        row("/locks/simulate/keypad_code_entry", code, Fine, no_device, no_device),
+        row("/locks/simulate/manual_lock_via_keypad", device.clone(), Fine, no_device, no_device),
         row("/thumbturn/sandbox/locks/get", device.clone(), Fine, no_device, not_yours),
         row("/thumbturn/sandbox/locks/set", device, Fine, no_device, not_yours),
         row("/thumbturn/sandbox/locks/act", act, Fine, no_device, not_yours),
@@ -105,6 +130,7 @@ async fn rows(app: &TestApp) -> Vec<Row> {
         row("/workspaces/list", json!({}), Fine, Fine, Fine),
         row("/workspaces/create", json!({"name": "Another"}), Fine, Fine, Fine),
         row("/workspaces/update", json!({}), Fine, Fine, Fine),
+        row("/workspaces/reset_sandbox", json!({}), Fine, Fine, Fine),
     ]
 }
 

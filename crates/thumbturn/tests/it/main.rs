@@ -27,7 +27,11 @@ mod pages;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod simulations;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::attempts::Attempt;
+use crate::commands::{AutoLock, Command};
 use crate::devices::{About, OfflineBecause};
 use crate::ids::AttemptId;
 use crate::locks::{Reachability, Traits};
@@ -28,6 +29,8 @@ pub(crate) enum Message {
     Reach(Reachability),
     Said(Report),
     Battery(f64),
+    AutoLock(AutoLock),
+    SubscriptionEnded(bool),
     Door(bool),
     Denied(Option<&'static str>, Moment),
     Answered(AttemptId, Answer),
@@ -38,12 +41,15 @@ pub(crate) enum Message {
     Lagging,
     /// To be answered once everything before it has been dealt with.
     Ping(oneshot::Sender<()>),
+    /// The same for a driver.
+    DealtWith(Arc<Notify>),
     Stop(oneshot::Sender<()>),
 }
 
 /// An attempt on its way to the lock. `durable` tells when it is on disk; a dropped sender means it never was accepted.
 pub(crate) struct Job {
     pub(crate) attempt: Attempt,
+    pub(crate) command: Command,
     pub(crate) accepted: Moment,
     pub(crate) durable: oneshot::Receiver<()>,
 }

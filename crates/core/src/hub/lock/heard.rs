@@ -47,7 +47,9 @@ impl LockTask {
         self.tell_held().await;
         self.tell_deferred().await;
         self.memory.forget_position();
-        self.input(Input::Unavailable(why)).await;
+        if self.running.as_ref().is_some_and(|running| self.unavailable_for(&running.command).is_some()) {
+            self.input(Input::Unavailable(why)).await;
+        }
     }
 
     pub(super) async fn out_of_reach(&mut self, why: Unavailable) {
@@ -55,6 +57,7 @@ impl LockTask {
         let now = self.shared.now();
         self.note(|observed| match why {
             Unavailable::DeviceRemoved => observed.removed(now.wall),
+            Unavailable::HubDisconnected => observed.offline(OfflineBecause::OwnHubDisconnected, now.wall),
             _ => observed.offline(OfflineBecause::DeviceDisconnected, now.wall),
         })
         .await;
@@ -62,12 +65,14 @@ impl LockTask {
     }
 
     pub(super) async fn reach(&mut self, reach: Reachability) {
-        if reach == Reachability::Unreachable {
-            self.out_of_reach(Unavailable::DeviceDisconnected).await;
-            return;
+        match reach {
+            Reachability::Unreachable => self.out_of_reach(Unavailable::DeviceDisconnected).await,
+            Reachability::HubUnreachable => self.out_of_reach(Unavailable::HubDisconnected).await,
+            Reachability::Reachable | Reachability::WorthATry => {
+                self.unavailable = None;
+                self.note(|observed| observed.online()).await;
+            }
         }
-        self.unavailable = None;
-        self.note(|observed| observed.online()).await;
     }
 
     pub(super) async fn gone(&mut self) {
@@ -139,7 +144,7 @@ impl LockTask {
     /// The attempt is fed first: what it takes as its own confirmation is told once, in its name. What ends it
     /// otherwise is told in the same commit as the end.
     async fn on_fact_while_written(&mut self, fact: Fact) {
-        let wanted = self.running.as_ref().map(|running| running.terms.wanted);
+        let wanted = self.running.as_ref().and_then(|running| running.terms.wanted);
         if let Some(running) = &mut self.running {
             running.told |= is_told(&fact.what);
         }

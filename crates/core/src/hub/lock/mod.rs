@@ -134,6 +134,11 @@ impl LockTask {
             Message::Reach(reach) => self.reach(reach).await,
             Message::Said(report) => self.said(&report).await,
             Message::Battery(level) => self.note(|observed| observed.battery(level)).await,
+            Message::AutoLock(told) => self.note(|observed| observed.auto_lock(told)).await,
+            Message::SubscriptionEnded(ended) => {
+                let since = self.shared.now().wall;
+                self.note(|observed| observed.subscription(ended, since)).await;
+            }
             Message::Door(open) => self.note(|observed| observed.door(open)).await,
             Message::Denied(reason, at) => self.denied(reason, at).await,
             Message::Answered(attempt, answer) => self.answered(attempt, answer).await,
@@ -141,6 +146,10 @@ impl LockTask {
             Message::Gone => self.gone().await,
             Message::Managed(managed) => self.observed.managed = managed,
             Message::Ping(done) => drop(done.send(())),
+            Message::DealtWith(done) => {
+                self.tell_held().await;
+                done.notify_one();
+            }
             Message::Lagging | Message::Stop(_) => {}
         }
     }
@@ -191,7 +200,7 @@ impl LockTask {
         }
         self.recovered(None).await;
         if self.running.is_some() {
-            let kind = if self.is_written() { FailureKind::OutcomeUnknown } else { FailureKind::DeviceRemoved };
+            let kind = if self.has_left() { FailureKind::OutcomeUnknown } else { FailureKind::DeviceRemoved };
             self.finish(Outcome::Failure(kind.into()), None).await;
         }
         while !self.queue.is_empty() {

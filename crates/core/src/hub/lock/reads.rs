@@ -145,9 +145,8 @@ impl LockTask {
     pub(super) async fn recovered(&mut self, said: Option<Said>) {
         let Some(recovery) = self.recovery.take() else { return };
         for (attempt, outcome) in recovery.outcomes(said) {
-            if !outcome.succeeded() {
-                let credit = Credit { attempt: attempt.id, wanted: attempt.action.wanted() };
-                self.unresolved.keep(credit, self.shared.now());
+            if let Some(wanted) = attempt.action.wanted().filter(|_| !outcome.succeeded()) {
+                self.unresolved.keep(Credit { attempt: attempt.id, wanted }, self.shared.now());
             }
             self.commit_end(&attempt, outcome, Vec::new(), false).await;
         }

@@ -20,11 +20,10 @@ impl LockTask {
         told: Vec<Event>,
         state_changed: bool,
     ) {
-        let ended =
-            EventKind::AttemptEnded { attempt: attempt.id, action: attempt.action, succeeded: outcome.succeeded() };
+        let ended = EventKind::of_end(attempt.id, attempt.action, outcome.succeeded());
         let now = self.shared.now();
         let mut events = Vec::with_capacity(1 + told.len());
-        events.extend(self.events([ended], now.wall));
+        events.extend(self.events(ended, now.wall));
         events.extend(told);
         let change = Change::FinishAttempt {
             attempt: attempt.id,

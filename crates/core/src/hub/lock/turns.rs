@@ -8,6 +8,7 @@ use std::task::Poll;
 use super::{Job, LockTask};
 use crate::attempt::{self, Effect, Input, State, Terms};
 use crate::attempts::{Attempt, Failure, FailureKind, Outcome};
+use crate::commands::Command;
 use crate::events::{Event, EventKind, Method};
 use crate::hub::guard::guarded;
 use crate::hub::observed::{Credit, Unresolved};
@@ -19,6 +20,7 @@ use crate::time::Moment;
 /// The attempt whose turn it is.
 pub(super) struct Running {
     pub(super) attempt: Attempt,
+    pub(super) command: Command,
     pub(super) terms: Terms,
     pub(super) state: State,
     /// The last read that was asked for it.
@@ -80,13 +82,20 @@ impl LockTask {
         }
         self.tell_held().await;
         let terms = self.terms(&job);
-        let input = match (self.unavailable, &self.link) {
+        let input = match (self.unavailable_for(&job.command), &self.link) {
             (Some(unavailable), _) => Input::Unavailable(unavailable),
             (None, Some(_)) => Input::TurnCame,
             (None, None) => Input::Unavailable(Unavailable::HubDisconnected),
         };
-        self.running = Some(Running { attempt: job.attempt, terms, state: State::Waiting, asked: None, told: false });
+        let Job { attempt, command, .. } = job;
+        self.running = Some(Running { attempt, command, terms, state: State::Waiting, asked: None, told: false });
         self.input(input).await;
+    }
+
+    /// Why `command` cannot be given at present. What a lock does alone needs its hub only to be told of it.
+    pub(super) fn unavailable_for(&self, command: &Command) -> Option<Unavailable> {
+        let is_alone = |why: &Unavailable| *why != Unavailable::DeviceRemoved && self.link.is_some();
+        self.unavailable.filter(|why| command.needs_reach() || !is_alone(why))
     }
 
     /// Ends queued attempts whose time is over, or whose lock is known to be out of reach or is no longer ours to
@@ -94,7 +103,7 @@ impl LockTask {
     pub(super) async fn expire_queue(&mut self, now: Moment) {
         let mut at = 0;
         while let Some(job) = self.queue.get(at) {
-            let end: Option<Failure> = match self.unavailable {
+            let end: Option<Failure> = match self.unavailable_for(&job.command) {
                 _ if now.reached(self.terms(job).send_by()) => Some(FailureKind::Expired.into()),
                 Some(unavailable) => Some(FailureKind::from(unavailable).into()),
                 None if !self.observed.managed => {
@@ -148,8 +157,11 @@ impl LockTask {
     /// Gives the command to the driver, beside everything else that the task does.
     fn hand_over(&mut self) {
         let (Some(running), Some(link)) = (&self.running, &self.link) else { return };
-        let order =
-            Order { attempt: running.attempt.id, lock: self.device.about.native.clone(), wanted: running.terms.wanted };
+        let order = Order {
+            attempt: running.attempt.id,
+            lock: self.device.about.native.clone(),
+            command: running.command.clone(),
+        };
         let (link, clock) = (Arc::clone(link), Arc::clone(&self.shared.clock));
         let (send_by, passed) = (running.terms.send_by(), Arc::new(OnceLock::new()));
         let gate = Arc::clone(&passed);
@@ -193,6 +205,11 @@ impl LockTask {
         self.running.as_ref().is_some_and(|running| matches!(running.state, State::Written(_)))
     }
 
+    /// Whether anything of the running attempt has been handed to the hub.
+    pub(super) fn has_left(&self) -> bool {
+        self.is_written() || self.running.as_ref().is_some_and(|running| running.state == State::Sent)
+    }
+
     fn is_handed(&self) -> bool {
         self.running.as_ref().is_some_and(|running| running.state == State::Handed)
     }
@@ -202,7 +219,12 @@ impl LockTask {
         // Before anything is waited for: a command that was not written must never be, now.
         self.carrying = None;
         let Some(running) = self.running.take() else { return };
-        let credit = Credit { attempt: running.attempt.id, wanted: running.terms.wanted };
+        let Some(wanted) = running.terms.wanted else {
+            self.commit_end(&running.attempt, outcome, Vec::new(), false).await;
+            self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+            return;
+        };
+        let credit = Credit { attempt: running.attempt.id, wanted };
         let before = self.observed.state.clone();
         let told = self.told_at_end(&outcome, credit, fact).await;
         let is_lost = is_unknown(&outcome) && !running.told;

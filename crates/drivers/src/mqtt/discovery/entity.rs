@@ -220,6 +220,7 @@ impl Entity {
             serial_number: spec.serial_number.clone(),
             can_lock: true,
             can_unlock: true,
+            can_configure_auto_lock: false,
             has_keypad: false,
             has_direct_power: false,
         };

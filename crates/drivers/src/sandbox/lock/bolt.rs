@@ -1,15 +1,16 @@
-//! Bolt, motor, thumb-turn and keypad.
+//! Bolt, motor, thumb-turn, and when the lock locks itself.
 
 use std::time::Duration;
 
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::events::Method;
+use thumbturn_core::ids::AttemptId;
 use thumbturn_core::locks::Bolt;
-use thumbturn_core::ports::{How, Said};
+use thumbturn_core::ports::{Answer, How, Refused, Said};
 
-use super::super::physical::{Pin, Position};
-use super::super::physics::Word;
-use super::radio::MOST_COMMANDS;
-use super::{Air, Cause, End, Happening, Run, VirtualLock};
+use super::super::physical::Position;
+use super::super::physics::{NotTaken, Word};
+use super::{Air, Cause, End, Happening, Run, VirtualLock, seconds};
 
 impl VirtualLock {
     pub(super) fn drive(&mut self, air: &mut Air<'_>, run: Run) {
@@ -47,8 +48,11 @@ impl VirtualLock {
                 let moved = self.move_bolt(air, run.wanted);
                 self.relocks += u64::from(moved && run.cause == Cause::Relock);
                 // Somebody may have locked the door while it locked itself: then that was the report.
-                if moved || run.cause != Cause::Relock {
+                if moved || matches!(run.cause, Cause::Command | Cause::Keypad(_)) {
                     self.report(air, Said::At(run.wanted), run.cause.how(), run.mute);
+                }
+                if let Some(attempt) = run.attempt {
+                    air.emit(Word::Answered(attempt, Answer::Accepted));
                 }
             }
             End::Jams => {
@@ -78,24 +82,53 @@ impl VirtualLock {
         }
     }
 
-    pub(in crate::sandbox) const fn has_keypad(&self) -> bool {
-        !self.codes.is_empty()
+    pub(super) fn auto_lock(&self) -> AutoLock {
+        match u32::try_from(self.settings.relock_after_s).unwrap_or(u32::MAX) {
+            0 => AutoLock::Off,
+            seconds => AutoLock::After(seconds),
+        }
     }
 
-    pub(in crate::sandbox) fn type_pin(&mut self, air: &mut Air<'_>, pin: &Pin) {
-        if !self.powered {
+    pub(in crate::sandbox) fn configure(
+        &mut self,
+        air: &mut Air<'_>,
+        attempt: AttemptId,
+        auto_lock: AutoLock,
+    ) -> Result<(), NotTaken> {
+        let way = self.take_command()? / 4;
+        let arrival = self.arrival(air.at, way);
+        air.plan(arrival, Happening::Configure { attempt, auto_lock, life: self.life });
+        Ok(())
+    }
+
+    /// A new auto-lock arrives. Of the faults those strike it that do not need a bolt.
+    pub(super) fn configured(&mut self, air: &mut Air<'_>, attempt: AttemptId, auto_lock: AutoLock, life: u32) {
+        if !self.command_arrives(air, attempt, life) {
             return;
         }
-        let slot = self.codes.iter().find(|code| code.pin == *pin).map(|code| code.slot);
-        match slot {
-            Some(slot) if self.waiting.len() < MOST_COMMANDS => {
-                let takes = self.travel();
-                let cause = Cause::Keypad(slot);
-                self.drive(air, Run { cause, wanted: Bolt::Unlocked, takes, end: End::Arrives, mute: false });
+        let faults = &mut self.settings.faults;
+        let (refuses, ignores) = (faults.refuse.take(), faults.ignore.take());
+        self.silent = faults.offline.take();
+        if refuses {
+            let why = Refused::Other("the lock refused the setting".to_owned());
+            air.emit(Word::Answered(attempt, Answer::Refused(why)));
+        } else if !ignores {
+            self.settings.relock_after_s = seconds(auto_lock);
+            self.tell_auto_lock(air);
+            if self.on_air() {
+                air.emit(Word::Answered(attempt, Answer::Accepted));
             }
-            Some(_) => {}
-            None if self.on_air() => air.emit(Word::Denied("unknown_code")),
-            None => {}
+        }
+    }
+
+    /// Keeps to what is set, and tells it where it is news.
+    pub(super) fn tell_auto_lock(&mut self, air: &mut Air<'_>) {
+        if self.settings.relock_after_s == 0 {
+            self.relock.due = None;
+        }
+        if self.on_air() && self.hub.auto_lock != self.auto_lock() {
+            self.hub.auto_lock = self.auto_lock();
+            air.emit(Word::AutoLock(self.hub.auto_lock));
         }
     }
 
@@ -124,8 +157,8 @@ impl VirtualLock {
             Some(_) => {
                 self.relock.due = None;
                 let takes = self.travel();
-                let cause = Cause::Relock;
-                self.drive(air, Run { cause, wanted: Bolt::Locked, takes, end: End::Arrives, mute: false });
+                let (cause, wanted, end) = (Cause::Relock, Bolt::Locked, End::Arrives);
+                self.drive(air, Run { cause, wanted, takes, end, mute: false, attempt: None });
             }
             None => {}
         }

@@ -1,23 +1,29 @@
-//! One virtual lock: bolt, motor, radio, keypad and battery. Pure: moments come in, words go out through [`Air`].
+//! One virtual lock: bolt, motor, radio, keypad, battery and its standing with its hub. Pure: moments come in, words go out through [`Air`].
 
 mod bolt;
+mod keypad;
 mod power;
 mod radio;
+mod standing;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::events::Method;
-use thumbturn_core::locks::{Bolt, Traits};
+use thumbturn_core::ids::AttemptId;
+use thumbturn_core::locks::{Bolt, Reachability, Traits};
+use thumbturn_core::pins::Pin;
 use thumbturn_core::ports::{How, ReadId, Said};
 use thumbturn_core::time::Moment;
 
 use super::agenda::Agenda;
 use super::fate::Chance;
 use super::fixtures::{PRESET_PIN, PRESET_SLOT};
-use super::physical::{Code, MotorState, Physical, Pin, Position, Restored};
+use super::physical::{Code, MotorState, Physical, Position, Restored};
 use super::physics::{Command, Emission, Remembered, Word};
 use super::settings::{Patch, Settings, Times};
+use keypad::Keypad;
 
 /// How much longer than its latency a lock's motor may take.
 const MOTOR_ALLOWANCE: Duration = Duration::from_secs(1);
@@ -29,6 +35,8 @@ const UNMOVED_ALLOWANCE: Duration = Duration::from_millis(250);
 pub(super) enum Happening {
     /// A command reaches the lock; from there the motor takes so long.
     Arrive { command: Command, motor: Duration, life: u32 },
+    /// A new auto-lock reaches the lock.
+    Configure { attempt: AttemptId, auto_lock: AutoLock, life: u32 },
     /// The motor stops.
     MotorStops { life: u32 },
     /// The lock may have to lock itself.
@@ -72,6 +80,7 @@ impl Air<'_> {
 enum Cause {
     Command,
     Keypad(u32),
+    LockButton,
     Relock,
 }
 
@@ -80,6 +89,7 @@ impl Cause {
         match self {
             Self::Command => How::Tagged(Method::Remote, None),
             Self::Keypad(slot) => How::Tagged(Method::Keycode, Some(slot)),
+            Self::LockButton => How::Tagged(Method::Manual, None),
             Self::Relock => How::Tagged(Method::Automatic, None),
         }
     }
@@ -101,6 +111,8 @@ struct Run {
     takes: Duration,
     end: End,
     mute: bool,
+    /// The attempt that is to hear that it is done.
+    attempt: Option<AttemptId>,
 }
 
 /// When the lock locks itself. At most one happening is planned for it, however often the door is unlocked.
@@ -118,6 +130,13 @@ pub(super) struct VirtualLock {
     powered: bool,
     /// Fell off the network: works, but is not heard and hears nothing.
     silent: bool,
+    /// Cut off from its hub, which knows it.
+    cut: bool,
+    /// The hub of its own cannot be reached.
+    hub_lost: bool,
+    removed: bool,
+    unpaid: bool,
+    keypad: Keypad,
     /// Counts power cuts, so that what was under way before one is not finished after it.
     life: u32,
     motor: Option<Run>,
@@ -129,6 +148,8 @@ pub(super) struct VirtualLock {
     reads_in_air: usize,
     repeats_kept: usize,
     notice_planned: bool,
+    /// Was silent and has not yet told that it is back.
+    returning: bool,
     moves: u64,
     relocks: u64,
     commands: u64,
@@ -147,6 +168,11 @@ impl VirtualLock {
             bolt: Position::Locked,
             powered: true,
             silent: false,
+            cut: false,
+            hub_lost: false,
+            removed: false,
+            unpaid: false,
+            keypad: Keypad::default(),
             life: 0,
             motor: None,
             waiting: VecDeque::new(),
@@ -156,12 +182,19 @@ impl VirtualLock {
             reads_in_air: 0,
             repeats_kept: 0,
             notice_planned: false,
+            returning: false,
             moves: 0,
             relocks: 0,
             commands: 0,
             reports: 0,
             battery: 1.0,
-            hub: Remembered { reachable: true, said: Position::Locked.said(), battery_level: 1.0 },
+            hub: Remembered {
+                reach: Reachability::Reachable,
+                said: Position::Locked.said(),
+                battery_level: 1.0,
+                auto_lock: AutoLock::Off,
+                unpaid: false,
+            },
         }
     }
 
@@ -169,10 +202,18 @@ impl VirtualLock {
         self.bolt = restored.bolt;
         self.battery = restored.battery_level;
         self.powered = restored.powered;
+        self.hub_lost = restored.hub_lost;
+        self.removed = restored.removed;
+        self.unpaid = restored.unpaid;
+        if let Some(auto_lock) = restored.auto_lock {
+            self.settings.relock_after_s = seconds(auto_lock);
+        }
         self.hub = Remembered {
-            reachable: restored.powered,
+            reach: self.standing(),
             said: restored.bolt.said(),
             battery_level: restored.battery_level,
+            auto_lock: self.auto_lock(),
+            unpaid: self.unpaid,
         };
     }
 
@@ -222,12 +263,18 @@ impl VirtualLock {
         if let Some(level) = patch.battery_level.or_else(|| patch.profile.and_then(super::settings::Profile::battery)) {
             self.set_battery(air, level);
         }
-        if self.settings.relock_after_s == 0 {
-            self.relock.due = None;
-        }
+        self.tell_auto_lock(air);
         let offline_is_off = patch.faults.offline == Some(Times::Off) || patch.profile.is_some();
         if offline_is_off && self.settings.faults.offline == Times::Off {
             self.come_back(air);
         }
+    }
+}
+
+/// An auto-lock as the seconds of the settings; 0: never.
+fn seconds(auto_lock: AutoLock) -> u64 {
+    match auto_lock {
+        AutoLock::Off => 0,
+        AutoLock::After(seconds) => seconds.into(),
     }
 }

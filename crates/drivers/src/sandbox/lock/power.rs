@@ -18,6 +18,7 @@ impl VirtualLock {
         self.waiting.clear();
         self.last_arrival = None;
         self.relock.due = None;
+        self.forget_wrong_pins();
         self.plan_notice(air);
     }
 
@@ -25,6 +26,7 @@ impl VirtualLock {
         if !self.powered {
             self.powered = true;
             self.silent = false;
+            self.returning = true;
             self.battery = if self.battery > 0.0 { self.battery } else { 1.0 };
             self.plan_notice(air);
         }
@@ -34,6 +36,7 @@ impl VirtualLock {
     /// Ends a silence: the lock joins the network again.
     pub(super) fn come_back(&mut self, air: &mut Air<'_>) {
         if std::mem::take(&mut self.silent) {
+            self.returning = true;
             self.plan_notice(air);
         }
     }
@@ -46,12 +49,16 @@ impl VirtualLock {
 
     pub(super) fn notice(&mut self, air: &mut Air<'_>) {
         self.notice_planned = false;
-        if self.hub.reachable != self.powered {
-            self.hub.reachable = self.powered;
-            air.emit(Word::Reach(self.powered));
+        let standing = self.standing();
+        let is_news = std::mem::replace(&mut self.hub.reach, standing) != standing;
+        if is_news {
+            air.emit(Word::Reach(standing));
         }
-        if self.on_air() {
+        if self.on_air() && (is_news || self.returning) {
+            self.returning = false;
             self.tell_battery(air);
+            self.tell_auto_lock(air);
+            self.tell_kept(air);
             self.report(air, self.bolt.said(), How::Untagged, false);
         }
     }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use thumbturn_core::events::Method;
+use thumbturn_core::ids::AttemptId;
+use thumbturn_core::locks::Reachability;
 use thumbturn_core::ports::{Answer, How, ReadId, Refused, Said};
 use thumbturn_core::time::Moment;
 
@@ -19,12 +22,40 @@ const MOST_REPEATS: usize = 64;
 
 impl VirtualLock {
     pub(super) const fn on_air(&self) -> bool {
-        self.powered && !self.silent
+        self.powered && !self.silent && !self.cut && !self.hub_lost && !self.removed
     }
 
     /// Whether the hub knows that the lock cannot be reached.
     fn check_reach(&self) -> Result<(), NotTaken> {
-        if self.hub.reachable { Ok(()) } else { Err(NotTaken::Unreachable) }
+        if self.hub.reach == Reachability::Reachable { Ok(()) } else { Err(NotTaken::Unreachable) }
+    }
+
+    /// Makes room for one more command on its way; how long it will be under way in all.
+    pub(super) fn take_command(&mut self) -> Result<Duration, NotTaken> {
+        self.check_reach()?;
+        if self.commands_in_air + self.waiting.len() >= MOST_COMMANDS {
+            return Err(NotTaken::QueueFull);
+        }
+        self.commands_in_air += 1;
+        Ok(self.travel())
+    }
+
+    /// A command arrives; `false` if nobody is there to take it.
+    pub(super) fn command_arrives(&mut self, air: &mut Air<'_>, attempt: AttemptId, life: u32) -> bool {
+        self.commands_in_air = self.commands_in_air.saturating_sub(1);
+        if !self.powered || life != self.life {
+            air.emit(Word::Answered(attempt, Answer::NotAcknowledged));
+            return false;
+        }
+        if !self.on_air() {
+            return false;
+        }
+        self.commands += 1;
+        if self.unpaid {
+            let why = Refused::Other("the lock's paid subscription has ended".to_owned());
+            air.emit(Word::Answered(attempt, Answer::Refused(why)));
+        }
+        !self.unpaid
     }
 
     /// When a word sent now reaches the lock, if its way takes `way`.
@@ -40,12 +71,7 @@ impl VirtualLock {
     }
 
     pub(in crate::sandbox) fn command(&mut self, air: &mut Air<'_>, command: Command) -> Result<(), NotTaken> {
-        self.check_reach()?;
-        if self.commands_in_air + self.waiting.len() >= MOST_COMMANDS {
-            return Err(NotTaken::QueueFull);
-        }
-        self.commands_in_air += 1;
-        let travel = self.travel();
+        let travel = self.take_command()?;
         let way = travel / 4;
         let arrival = self.arrival(air.at, way);
         air.plan(arrival, Happening::Arrive { command, motor: travel.saturating_sub(way), life: self.life });
@@ -67,6 +93,7 @@ impl VirtualLock {
     pub(in crate::sandbox) fn happen(&mut self, air: &mut Air<'_>, what: Happening) {
         match what {
             Happening::Arrive { command, motor, life } => self.arrive(air, command, motor, life),
+            Happening::Configure { attempt, auto_lock, life } => self.configured(air, attempt, auto_lock, life),
             Happening::MotorStops { life } => self.motor_stops(air, life),
             Happening::Relock => self.relock_now(air),
             Happening::Asked(read) => self.asked(air, read),
@@ -76,15 +103,9 @@ impl VirtualLock {
     }
 
     fn arrive(&mut self, air: &mut Air<'_>, command: Command, motor: Duration, life: u32) {
-        self.commands_in_air = self.commands_in_air.saturating_sub(1);
-        if !self.powered || life != self.life {
-            air.emit(Word::Answered(command.attempt, Answer::NotAcknowledged));
+        if !self.command_arrives(air, command.attempt, life) {
             return;
         }
-        if self.silent {
-            return;
-        }
-        self.commands += 1;
         let fate = Fate::draw(&mut self.settings.faults, self.settings.odds, &mut self.chance);
         self.silent = fate.offline;
         self.answer(air, command, &fate);
@@ -94,7 +115,8 @@ impl VirtualLock {
             Deed::Obstruct => End::Returns,
             Deed::Refuse | Deed::Lie | Deed::Ignore => return,
         };
-        self.drive(air, Run { cause: Cause::Command, wanted: command.wanted, takes: motor, end, mute: fate.mute });
+        let (cause, wanted, mute) = (Cause::Command, command.wanted, fate.mute);
+        self.drive(air, Run { cause, wanted, takes: motor, end, mute, attempt: None });
     }
 
     fn answer(&self, air: &mut Air<'_>, command: Command, fate: &Fate) {
@@ -131,6 +153,10 @@ impl VirtualLock {
         }
         self.reports += 1;
         if !self.on_air() {
+            // Without power nothing is kept either.
+            if self.powered && matches!(how, How::Tagged(Method::Keycode | Method::Manual, _)) {
+                self.keep_report(air.at, said, how);
+            }
             return;
         }
         if said != Said::Obstructed {
