@@ -1,7 +1,7 @@
 //! The OpenAPI 3.0 document, made from the declarations: for people, for tools, and for the official command line, which
 //! builds its commands from it. The `x-` fields are those that its generator asks for.
 
-use http::Method;
+use http::{Method, StatusCode};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -9,10 +9,14 @@ use serde_json::{Map, Value, json};
 use crate::endpoint::{Credential, EndpointInfo};
 use crate::endpoints;
 use crate::envelope::Pagination;
+use crate::error::ErrorType;
 use crate::schema::{Field, Format, Kind, Schema};
 
 /// Where the schemas of resources are in the document.
 const COMPONENTS: &str = "#/components/schemas/";
+
+/// Name of the schema of the body of every answer that is not a success.
+const ERROR: &str = "error";
 
 /// What marks a schema as a resource: it stays by itself, everything else is written out where it is used.
 const ROUTE: &str = "x-route-path";
@@ -44,6 +48,7 @@ pub fn document(url: &str) -> Value {
         write_out(resource, &schemas);
         only_required_may_be_null(resource);
     }
+    resources.insert(ERROR.to_owned(), error_body());
     json!({
         "openapi": "3.0.0",
         "info": {"title": "Thumbturn", "version": env!("CARGO_PKG_VERSION")},
@@ -135,11 +140,7 @@ fn operation(endpoint: &EndpointInfo, method: &Method, response: &Value) -> Valu
         "operationId": operation_id(endpoint.path, method),
         "tags": [endpoint.path.rsplit_once('/').map_or("", |(route, _)| route)],
         "security": security(endpoint),
-        "responses": {
-            "200": response,
-            "400": {"description": "Bad Request"},
-            "401": {"description": "Unauthorized"},
-        },
+        "responses": responses(endpoint, response),
         "x-response-key": endpoint.response_keys.first(),
         "x-title": endpoint.name,
     });
@@ -155,6 +156,64 @@ fn operation(endpoint: &EndpointInfo, method: &Method, response: &Value) -> Valu
     operation
 }
 
+fn responses(endpoint: &EndpointInfo, success: &Value) -> Value {
+    let schema = json!({"$ref": format!("{COMPONENTS}{ERROR}")});
+    let mut responses = Map::from_iter([("200".to_owned(), success.clone())]);
+    for status in refusals(endpoint) {
+        let unlike = endpoint.lacks.filter(|_| status == StatusCode::NOT_IMPLEMENTED);
+        let words = unlike.or(status.canonical_reason());
+        let refusal = json!({"description": words, "content": {"application/json": {"schema": schema}}});
+        responses.insert(status.as_str().to_owned(), refusal);
+    }
+    Value::Object(responses)
+}
+
+/// The statuses that a call to the endpoint with one of its methods may be refused with.
+fn refusals(endpoint: &EndpointInfo) -> Vec<StatusCode> {
+    let is_open = endpoint.auth.contains(&Credential::Public);
+    let possible = [
+        (StatusCode::BAD_REQUEST, true),
+        (StatusCode::UNAUTHORIZED, !is_open),
+        // A suspended workspace.
+        (StatusCode::FORBIDDEN, endpoint.changes),
+        (StatusCode::NOT_FOUND, !is_open),
+        // An `Idempotency-Key` that was used with something else.
+        (StatusCode::CONFLICT, endpoint.changes),
+        (StatusCode::PAYLOAD_TOO_LARGE, true),
+        // Locks are commanded only so often.
+        (StatusCode::TOO_MANY_REQUESTS, endpoint.changes),
+        (StatusCode::INTERNAL_SERVER_ERROR, true),
+        (StatusCode::NOT_IMPLEMENTED, endpoint.lacks.is_some()),
+        (StatusCode::SERVICE_UNAVAILABLE, true),
+    ];
+    possible.into_iter().filter(|(_, is_possible)| *is_possible).map(|(status, _)| status).collect()
+}
+
+/// The body of every answer that is not a success. It stands below `allOf`, because the official generator takes every
+/// plain object for a resource.
+fn error_body() -> Value {
+    let types: Vec<&str> = ErrorType::ALL.iter().map(|known| known.as_str()).collect();
+    let problems = json!({
+        "type": "object",
+        "description": "With `invalid_input`: what is wrong with which parameter. Parameters are keys, and each is such a tree.",
+        "properties": {"_errors": {"type": "array", "items": {"type": "string"}}},
+        "required": ["_errors"],
+        "additionalProperties": {"type": "object"},
+    });
+    let error = json!({
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "enum": types, "description": "The machine code. More may come."},
+            "message": {"type": "string", "minLength": 1, "description": "Text for people."},
+            "data": {"type": "object", "minProperties": 1, "description": "More for machines."},
+            "validation_errors": problems,
+        },
+        "required": ["type", "message"],
+    });
+    let ok = json!({"type": "boolean", "enum": [false]});
+    json!({"allOf": [{"type": "object", "properties": {"error": error, "ok": ok}, "required": ["error", "ok"]}]})
+}
+
 /// `/locks/unlock_door` and POST: `locksUnlockDoorPost`.
 fn operation_id(path: &str, method: &Method) -> String {
     let method = method.as_str().to_lowercase();
@@ -165,21 +224,31 @@ fn operation_id(path: &str, method: &Method) -> String {
 }
 
 fn response(endpoint: &EndpointInfo, pagination: &Value, generator: &mut SchemaGenerator) -> Value {
-    let result = (endpoint.response_schema)(generator).map(schemars::Schema::to_value);
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for key in endpoint.response_keys {
-        properties.insert((*key).to_owned(), result.clone().unwrap_or_default());
-        required.push(*key);
-    }
+    let result = (endpoint.response_schema)(generator).map(schemars::Schema::to_value).unwrap_or_default();
+    let (mut properties, mut required) = match endpoint.response_keys {
+        [] => fields_of(&result, generator),
+        keys => (
+            keys.iter().map(|key| ((*key).to_owned(), result.clone())).collect(),
+            keys.iter().map(|key| json!(key)).collect(),
+        ),
+    };
     if endpoint.paginated {
         properties.insert("pagination".to_owned(), pagination.clone());
-        required.push("pagination");
+        required.push(json!("pagination"));
     }
-    properties.insert("ok".to_owned(), json!({"type": "boolean"}));
-    required.push("ok");
+    properties.insert("ok".to_owned(), json!({"type": "boolean", "enum": [true]}));
+    required.push(json!("ok"));
     let schema = json!({"type": "object", "properties": properties, "required": required});
     json!({"description": "OK", "content": {"application/json": {"schema": schema}}})
+}
+
+/// The fields of a result that stand beside `ok`, and which of them are always there.
+fn fields_of(result: &Value, generator: &SchemaGenerator) -> (Map<String, Value>, Vec<Value>) {
+    let name = result.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix(COMPONENTS));
+    let schema = name.and_then(|name| generator.definitions().get(name)).unwrap_or(result);
+    let properties = schema.get("properties").and_then(Value::as_object).cloned();
+    let required = schema.get("required").and_then(Value::as_array).cloned();
+    (properties.unwrap_or_default(), required.unwrap_or_default())
 }
 
 fn query_parameter(field: &Field) -> Value {
