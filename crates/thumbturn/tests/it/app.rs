@@ -126,13 +126,14 @@ impl TestApp {
     }
 
     pub(crate) async fn send_http(&self, method: http::Method, request: http::Request<Body>) -> Reply {
+        let path = request.uri().path().to_owned();
         let sending = async {
             let answer = self.service.call(request).await.unwrap();
             let (parts, body) = answer.into_parts();
             (parts, body.collect().await.unwrap().to_bytes())
         };
         let (parts, bytes) = tokio::time::timeout(PATIENCE, sending).await.expect("no answer");
-        Reply::of(&method, parts.status, parts.headers, &bytes)
+        Reply::of(&method, &path, parts.status, parts.headers, &bytes)
     }
 
     /// POSTs as the own tenant's API key.

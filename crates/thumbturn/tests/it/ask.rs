@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use serde_json::{Map, Value, json};
 use thumbturn_api::ErrorType;
 
+use crate::documents;
+
 /// A request, step by step.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
@@ -69,7 +71,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// Takes an answer in; panics if it breaks a rule that all answers follow.
-    pub(crate) fn of(method: &Method, status: StatusCode, headers: HeaderMap, bytes: &[u8]) -> Self {
+    pub(crate) fn of(method: &Method, path: &str, status: StatusCode, headers: HeaderMap, bytes: &[u8]) -> Self {
         check_request_id(&headers);
         let body = if *method == Method::HEAD || *method == Method::OPTIONS {
             assert!(bytes.is_empty(), "{method} has a body: {}", String::from_utf8_lossy(bytes));
@@ -80,6 +82,7 @@ impl Reply {
             let body = serde_json::from_slice(bytes)
                 .unwrap_or_else(|_| panic!("{status} is not JSON: {}", String::from_utf8_lossy(bytes)));
             check_envelope(status, &headers, &body);
+            documents::check(method, path, status, &body);
             body
         };
         Self { status, headers, body }

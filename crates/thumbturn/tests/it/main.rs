@@ -5,6 +5,8 @@
 mod app;
 #[cfg(test)]
 mod ask;
+#[cfg(test)]
+mod documents;
 
 #[cfg(test)]
 mod actions;

@@ -90,11 +90,12 @@ impl Server {
         let method = ask.method.clone();
         let body = Bytes::from(ask.body.clone());
         let mut request = ask.into_http().map(|_| Full::new(body));
+        let path = request.uri().path().to_owned();
         request.headers_mut().insert("host", self.address.parse().unwrap());
         let answer = tokio::time::timeout(PATIENCE, sender.send_request(request)).await.ok()?.ok()?;
         let (parts, body) = answer.into_parts();
         let bytes = body.collect().await.ok()?.to_bytes();
-        Some(Reply::of(&method, parts.status, parts.headers, &bytes))
+        Some(Reply::of(&method, &path, parts.status, parts.headers, &bytes))
     }
 
     async fn post(&self, key: &str, path: &str, body: Value) -> Reply {
