@@ -11,7 +11,7 @@ use crate::ask::{Ask, Reply};
 
 /// What an endpoint answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expect {
+pub(crate) enum Expect {
     Ok,
     Refused(u16, &'static str),
 }
@@ -19,11 +19,11 @@ enum Expect {
 use Expect::{Ok as Fine, Refused};
 
 /// What is known of an endpoint: a call that is right for the own tenant, and what others get for it.
-struct Row {
-    path: &'static str,
-    body: Value,
+pub(crate) struct Row {
+    pub(crate) path: &'static str,
+    pub(crate) body: Value,
     /// An API key or personal access token of the own workspace.
-    own: Expect,
+    pub(crate) own: Expect,
     /// One of another workspace, with the ids of this one.
     foreign: Expect,
     /// A session of the own workspace that was granted nothing.
@@ -35,7 +35,7 @@ fn row(path: &'static str, body: Value, own: Expect, foreign: Expect, outside: E
 }
 
 /// One row for each endpoint.
-async fn rows(app: &TestApp) -> Vec<Row> {
+pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
     let device = app.own.device();
     let attempt = json!({"action_attempt_id": app.unlock(0).await["action_attempt_id"]});
     let account = json!({"connected_account_id": app.own.account});

@@ -23,6 +23,8 @@ mod faults;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod other_clients;
+#[cfg(test)]
 mod overload;
 #[cfg(test)]
 mod pages;
