@@ -18,7 +18,7 @@ pub(crate) enum Suite {
     Js,
     /// The official command line, the npm package `@seamapi/cli`
     Cli,
-    /// The PyPI package `seam`
+    /// The PyPI package `seam`, current and of the generation before
     Python,
     /// The documented calls with cURL
     Curl,
@@ -93,11 +93,21 @@ fn test_files(root: &Root, suite: &str) -> Result<Vec<String>> {
     Ok(files)
 }
 
+/// The same tests with the current client and with the generation before it.
 fn python(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
-    let python = install::python(root, install)?;
+    let generations = [("e2e-venv", "python/requirements.txt"), ("e2e-venv-before", "python/requirements-before.txt")];
+    let mut total = Tally::default();
+    for (name, requirements) in generations {
+        let python = install::python(root, name, requirements, install)?;
+        total += python_tests(root, &python, "e2e/python/run.py", binary)?;
+    }
+    Ok(total)
+}
+
+fn python_tests(root: &Root, python: &Path, script: &str, binary: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut command = root.command(python);
-    command.arg("e2e/python/run.py").env("THUMBTURN_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg(script).env("THUMBTURN_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
     let succeeded = watch(&mut command, |line| tally.read_closing(line))?;
     Ok(tally.of_run(succeeded))
 }

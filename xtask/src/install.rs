@@ -88,17 +88,18 @@ pub(crate) fn node_packages(root: &Root, suite: &str, install: bool) -> Result<(
     state.remember()
 }
 
-/// The Python of the end-to-end suites, with the packages of `e2e/python/requirements.txt`.
-pub(crate) fn python(root: &Root, install: bool) -> Result<PathBuf> {
-    let folder = root.target().join("e2e-venv");
+/// A Python of the end-to-end suites, below `target`, with exactly the packages of a file below `e2e`.
+pub(crate) fn python(root: &Root, name: &str, requirements: &str, install: bool) -> Result<PathBuf> {
+    let folder = root.target().join(name);
     let python = folder.join("bin/python");
-    let wanted = root.join("e2e/python/requirements.txt");
+    let wanted = root.join("e2e").join(requirements);
     let state = State { wanted: wanted.clone(), stamp: folder.join("thumbturn-requirements.txt") };
     if state.is_current()? && python.is_file() {
         return Ok(python);
     }
     if !install {
-        return Err(Error::Message("the Python environment is missing, run `cargo xtask e2e python`".to_owned()));
+        let missing = format!("the Python environment of e2e/{requirements} is missing, run `cargo xtask e2e`");
+        return Err(Error::Message(missing));
     }
     must_succeed(root.command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
     let quiet =
