@@ -15,7 +15,7 @@ test *args:
 unit *args:
     cargo test --workspace {{ args }}
 
-# Official clients against the built server: all of them, or js, cli, python or curl
+# Official clients against the built server: all of them, or js, cli, python, curl or browser
 e2e *args:
     cargo xtask e2e {{ args }}
 

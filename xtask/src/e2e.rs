@@ -4,6 +4,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::ValueEnum;
 
@@ -22,13 +23,15 @@ pub(crate) enum Suite {
     Python,
     /// The documented calls with cURL
     Curl,
+    /// The web components of the npm package `@seamapi/react` in Chromium
+    Browser,
 }
 
 /// Builds the server and runs one suite or all of them.
 pub(crate) fn all(root: &Root, only: Option<Suite>, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
     let binary = binary(root)?;
-    let suites = [Suite::Curl, Suite::Js, Suite::Cli, Suite::Python]
+    let suites = [Suite::Curl, Suite::Js, Suite::Cli, Suite::Python, Suite::Browser]
         .into_iter()
         .filter(|suite| only.is_none_or(|only| only == *suite));
     let mut tally = Tally::default();
@@ -38,6 +41,7 @@ pub(crate) fn all(root: &Root, only: Option<Suite>, install: bool) -> Result<Tal
             Suite::Cli => cli(root, &binary, install)?,
             Suite::Python => python(root, &binary, install)?,
             Suite::Curl => curl(root, &binary)?,
+            Suite::Browser => browser(root, &binary, install)?,
         };
     }
     Ok(tally)
@@ -74,9 +78,21 @@ fn cli(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
     node_tests(root, "cli", binary)
 }
 
-fn node_tests(root: &Root, suite: &str, binary: &Path) -> Result<Tally> {
-    let mut tally = Tally::default();
+/// It uses the helpers of the JavaScript suite, too.
+fn browser(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
+    let chromium = install::chromium(root, install)?;
+    install::node_packages(root, "browser", install)?;
     let mut command = root.command("node");
+    command.env("CHROMIUM", chromium);
+    run_node_tests(root, command, "browser", binary)
+}
+
+fn node_tests(root: &Root, suite: &str, binary: &Path) -> Result<Tally> {
+    run_node_tests(root, root.command("node"), suite, binary)
+}
+
+fn run_node_tests(root: &Root, mut command: Command, suite: &str, binary: &Path) -> Result<Tally> {
+    let mut tally = Tally::default();
     command.args(["--test", "--test-reporter=spec"]).args(test_files(root, suite)?).env("THUMBTURN_BIN", binary);
     let succeeded = watch(&mut command, |line| tally.read_node(line))?;
     Ok(tally.of_run(succeeded))

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::run::{Error, Result, Root, is_installed, must_succeed, output_of, succeeds};
+use crate::run::{Error, Result, Root, find_program, is_installed, must_succeed, output_of, succeeds};
 
 /// The oldest Node that runs the pinned SDKs (Debian 12 has it).
 const OLDEST_NODE: u32 = 18;
@@ -27,6 +27,17 @@ pub(crate) fn programs(root: &Root, install: bool) -> Result<()> {
         install_packages(root, &missing, install)?;
     }
     check_node(root)
+}
+
+/// A browser for the suite that needs one.
+pub(crate) fn chromium(root: &Root, install: bool) -> Result<PathBuf> {
+    const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let find = || NAMES.into_iter().find_map(find_program);
+    if let Some(program) = find() {
+        return Ok(program);
+    }
+    install_packages(root, &["chromium"], install)?;
+    find().ok_or_else(|| Error::Message("chromium was installed, but cannot be found".to_owned()))
 }
 
 fn missing_packages(root: &Root) -> Vec<&'static str> {

@@ -95,7 +95,12 @@ fn search_path() -> OsString {
 
 /// True if a program of this name can be found.
 pub(crate) fn is_installed(program: &str) -> bool {
-    env::split_paths(&search_path()).any(|folder| folder.join(program).is_file())
+    find_program(program).is_some()
+}
+
+/// Where the program of this name is.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
+    env::split_paths(&search_path()).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// Runs to the end with its output on ours; failure is an error.
