@@ -15,7 +15,7 @@ test *args:
 unit *args:
     cargo test --workspace {{ args }}
 
-# Official clients against the built server: all of them, or js, cli, python, curl or browser
+# Official clients against the built server: all of them, or js, cli, python, curl, browser or schema
 e2e *args:
     cargo xtask e2e {{ args }}
 

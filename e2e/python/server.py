@@ -27,15 +27,15 @@ for name in [name for name in os.environ if name.startswith(("SEAM_", "THUMBTURN
 
 
 class Server:
-    """A running server: its `endpoint` and what `thumbturn init` printed."""
+    """A running server: its `endpoint`, its own `folder`, and what `thumbturn init` printed."""
 
     def __init__(self):
-        self._folder = tempfile.mkdtemp(prefix="thumbturn-e2e-")
-        data_dir = os.path.join(self._folder, "data")
+        self.folder = tempfile.mkdtemp(prefix="thumbturn-e2e-")
+        data_dir = os.path.join(self.folder, "data")
         try:
             self._start(data_dir)
         except Exception:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
     def _start(self, data_dir):
@@ -69,14 +69,19 @@ class Server:
         """The id of a virtual lock."""
         return self.devices[index]["device_id"]
 
+    def post(self, path, body):
+        """The answer to a call with the API key; a refusal is an error."""
+        request = urllib.request.Request(
+            f"{self.endpoint}{path}",
+            headers={"authorization": f"Bearer {self.api_key}", "content-type": "application/json"},
+            data=json.dumps(body).encode(),
+        )
+        with urllib.request.urlopen(request) as response:
+            return json.load(response)
+
     def set(self, device_id, **script):
         """Scripts a virtual lock."""
-        request = urllib.request.Request(
-            f"{self.endpoint}/thumbturn/sandbox/locks/set",
-            headers={"authorization": f"Bearer {self.api_key}", "content-type": "application/json"},
-            data=json.dumps({"device_id": device_id, **script}).encode(),
-        )
-        urllib.request.urlopen(request).close()
+        self.post("/thumbturn/sandbox/locks/set", {"device_id": device_id, **script})
 
     def stop(self):
         """SIGTERM; a server that does not leave by itself, or not with 0, is an error."""
@@ -88,7 +93,7 @@ class Server:
             code = self._process.wait()
         self._reader.join()
         self._process.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         if code != 0:
             raise RuntimeError(f"the server ended with {code}")
 

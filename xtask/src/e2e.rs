@@ -25,23 +25,24 @@ pub(crate) enum Suite {
     Curl,
     /// The web components of the npm package `@seamapi/react` in Chromium
     Browser,
+    /// Calls that Schemathesis makes from our own OpenAPI document
+    Schema,
 }
 
 /// Builds the server and runs one suite or all of them.
 pub(crate) fn all(root: &Root, only: Option<Suite>, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
     let binary = binary(root)?;
-    let suites = [Suite::Curl, Suite::Js, Suite::Cli, Suite::Python, Suite::Browser]
-        .into_iter()
-        .filter(|suite| only.is_none_or(|only| only == *suite));
+    let suites = [Suite::Curl, Suite::Js, Suite::Cli, Suite::Python, Suite::Browser, Suite::Schema];
     let mut tally = Tally::default();
-    for suite in suites {
+    for suite in suites.into_iter().filter(|suite| only.is_none_or(|only| only == *suite)) {
         tally += match suite {
             Suite::Js => javascript(root, &binary, install)?,
             Suite::Cli => cli(root, &binary, install)?,
             Suite::Python => python(root, &binary, install)?,
             Suite::Curl => curl(root, &binary)?,
             Suite::Browser => browser(root, &binary, install)?,
+            Suite::Schema => schema(root, &binary, install)?,
         };
     }
     Ok(tally)
@@ -118,6 +119,11 @@ fn python(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
         total += python_tests(root, &python, "e2e/python/run.py", binary)?;
     }
     Ok(total)
+}
+
+fn schema(root: &Root, binary: &Path, install: bool) -> Result<Tally> {
+    let python = install::python(root, "e2e-venv-schema", "schema/requirements.txt", install)?;
+    python_tests(root, &python, "e2e/schema/run.py", binary)
 }
 
 fn python_tests(root: &Root, python: &Path, script: &str, binary: &Path) -> Result<Tally> {
