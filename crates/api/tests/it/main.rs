@@ -1,6 +1,8 @@
 //! Tests of the wire contract through its public interface.
 
 #[cfg(test)]
+mod any_input;
+#[cfg(test)]
 mod declarations;
 #[cfg(test)]
 mod openapi;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use http::Method;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use thumbturn::tokens::{Token, TokenKind};
 use thumbturn_api::{EndpointInfo, Field, Format, Kind, Schema, endpoints};
 use tokio::runtime::Runtime;
 
@@ -291,6 +292,31 @@ fn method() -> impl Strategy<Value = Method> {
 
 fn escaped(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Texts that are nearly tokens.
+fn token_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        prop::sample::select(vec!["seam_", "at1", "cst1", "pk1", "_", "test", "\0", " "]).prop_map(str::to_owned),
+        "[1-9A-HJ-NP-Za-km-z]{1,24}",
+        "\\PC{0,3}",
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_a_token_in_one_way_or_none(text in token_text()) {
+        let kinds =
+            [TokenKind::ApiKey, TokenKind::PersonalAccessToken, TokenKind::ClientSession, TokenKind::PublishableKey];
+        for token in kinds.into_iter().filter_map(|kind| Token::parse(kind, &text)) {
+            prop_assert_eq!(token.reveal(), &*text);
+            let secret = text.rsplit('_').next().unwrap();
+            prop_assert!(!format!("{token:?}").contains(&format!("_{secret}")), "{:?}", token);
+        }
+    }
 }
 
 proptest! {
