@@ -1,5 +1,7 @@
 //! Changes: what must become true, each all or nothing. The engine and the API write through these and nothing else.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::accounts::{Account, AccountEdit, LinkState};
@@ -7,7 +9,7 @@ use crate::attempts::{Attempt, Outcome};
 use crate::credentials::{ClientSession, Key};
 use crate::devices::{Device, DeviceState, Editable};
 use crate::events::Event;
-use crate::ids::{AccountId, AttemptId, ClientSessionId, DeviceId, KeyId, OperatorId, WorkspaceId};
+use crate::ids::{AccountId, AttemptId, CallId, ClientSessionId, DeviceId, KeyId, OperatorId, WorkspaceId};
 use crate::workspaces::Workspace;
 
 /// One change. It is committed as a whole or not at all, together with its events.
@@ -142,6 +144,17 @@ pub enum Change {
         /// What is told about it.
         events: Vec<Event>,
     },
+    /// A call under an idempotency key begins. Conflicts (`"kept_call"`) if there was one before.
+    CallClaimed(ClaimedCall),
+    /// Such a call was answered.
+    CallAnswered {
+        /// The call.
+        call: ClaimedCall,
+        /// The body of the answer.
+        answer: KeptAnswer,
+    },
+    /// Such a call was refused: nothing is kept of it.
+    CallReleased(CallId),
     /// A key was made.
     KeyCreated {
         /// The key.
@@ -205,7 +218,30 @@ pub struct Reset {
     pub events: Vec<Event>,
 }
 
-/// An idempotency key, claimed for one call.
+/// A call under an idempotency key that changes something else than a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedCall {
+    /// Which.
+    pub id: CallId,
+    /// The workspace that it is about, if it is about one.
+    pub workspace: Option<WorkspaceId>,
+    /// A keyed hash of its parameters.
+    pub body_hash: String,
+    /// When it began.
+    pub at: Timestamp,
+}
+
+/// The body of an answer that is kept, sealed, to be given again. It may hold tokens, so its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeptAnswer(pub String);
+
+impl fmt::Debug for KeptAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptAnswer(…)")
+    }
+}
+
+/// An idempotency key, claimed for one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyClaim {
     /// The workspace.
@@ -216,7 +252,7 @@ pub struct IdempotencyClaim {
     pub path: &'static str,
     /// The key.
     pub key: String,
-    /// SHA-256 of the canonical body, hexadecimal.
+    /// A keyed hash of the parameters.
     pub body_hash: String,
     /// When it was claimed.
     pub at: Timestamp,

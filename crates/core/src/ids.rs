@@ -58,6 +58,8 @@ ids! {
     AttemptId,
     /// An event.
     EventId,
+    /// A call made under an idempotency key; derived from its caller, its path and its key.
+    CallId,
     /// A client session.
     ClientSessionId,
     /// An API key, a personal access token or a publishable key.

@@ -31,3 +31,16 @@ ALTER TABLE attempts_2 RENAME TO attempts;
 CREATE INDEX attempts_by_workspace ON attempts (workspace_id, created_at, id);
 CREATE INDEX attempts_by_device ON attempts (device_id, created_at, id);
 CREATE INDEX attempts_pending ON attempts (account_id, created_at, id) WHERE ended_at IS NULL;
+
+-- Calls that were made under an idempotency key, and what they were answered. `call_id` is derived from caller, path and
+-- key; `answer` is sealed, and absent while the call runs, or if it was interrupted.
+CREATE TABLE kept_calls (
+    call_id      TEXT NOT NULL,
+    workspace_id TEXT,
+    body_hash    TEXT NOT NULL,
+    answer       TEXT,
+    created_at   BIGINT NOT NULL,
+    CONSTRAINT kept_call PRIMARY KEY (call_id)
+);
+CREATE INDEX kept_calls_by_workspace ON kept_calls (workspace_id);
+CREATE INDEX kept_calls_by_age ON kept_calls (created_at);

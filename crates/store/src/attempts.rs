@@ -33,7 +33,7 @@ pub struct AttemptFilter {
 /// What was asked for under an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// SHA-256 of the canonical body of the first request, hexadecimal.
+    /// The keyed hash of the parameters of the first request.
     pub body_hash: String,
     /// The attempt that it made.
     pub attempt: AttemptId,
@@ -76,7 +76,7 @@ fn claim_key(claim: &IdempotencyClaim, attempt: AttemptId) -> [Statement; 2] {
 }
 
 /// Claims up to this time are no longer remembered at `now`.
-fn forgotten(now: Timestamp) -> Timestamp {
+pub(crate) fn forgotten(now: Timestamp) -> Timestamp {
     now.checked_sub(CLAIM_KEPT).unwrap_or(Timestamp::MIN)
 }
 

@@ -1,11 +1,10 @@
 //! Deleting what is kept long enough, in small transactions so that nothing else waits for long.
 
 use jiff::Timestamp;
-use thumbturn_core::ids::WorkspaceId;
 use thumbturn_core::ports::CommitError;
 
 use crate::Store;
-use crate::statement::{Statement, args};
+use crate::statement::{Statement, Value, args};
 use crate::writer::Plan;
 
 /// How many rows one transaction deletes at most.
@@ -18,7 +17,7 @@ pub struct Deleted {
     pub events: u64,
     /// Attempts.
     pub attempts: u64,
-    /// Idempotency keys.
+    /// Idempotency keys, with what was answered under them.
     pub idempotency: u64,
 }
 
@@ -32,6 +31,9 @@ const ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN (SELECT id FROM attempt
 const IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE workspace_id = $1 AND created_at <= (SELECT MAX(created_at) \
      FROM (SELECT created_at FROM idempotency WHERE workspace_id = $1 AND created_at < $2 ORDER BY created_at \
      LIMIT $3) AS oldest)";
+
+const KEPT_CALLS: &str = "DELETE FROM kept_calls WHERE call_id IN (SELECT call_id FROM kept_calls WHERE created_at < $1 \
+     ORDER BY created_at LIMIT $2)";
 
 impl Store {
     /// Deletes events committed, attempts accepted and idempotency keys claimed before these times. Pending attempts
@@ -47,22 +49,20 @@ impl Store {
     ) -> Result<Deleted, CommitError> {
         let mut deleted = Deleted::default();
         for workspace in self.workspaces().await? {
-            deleted.events += self.delete_chunks(EVENTS, workspace.id, events_before).await?;
-            deleted.attempts += self.delete_chunks(ATTEMPTS, workspace.id, attempts_before).await?;
-            deleted.idempotency += self.delete_chunks(IDEMPOTENCY, workspace.id, idempotency_before).await?;
+            deleted.events += self.delete_chunks(EVENTS, args![workspace.id, events_before]).await?;
+            deleted.attempts += self.delete_chunks(ATTEMPTS, args![workspace.id, attempts_before]).await?;
+            deleted.idempotency += self.delete_chunks(IDEMPOTENCY, args![workspace.id, idempotency_before]).await?;
         }
+        deleted.idempotency += self.delete_chunks(KEPT_CALLS, args![idempotency_before]).await?;
         Ok(deleted)
     }
 
-    async fn delete_chunks(
-        &self,
-        sql: &'static str,
-        workspace: WorkspaceId,
-        before: Timestamp,
-    ) -> Result<u64, CommitError> {
+    /// Deletes chunk by chunk; the size of one is the last argument of `sql`.
+    async fn delete_chunks(&self, sql: &'static str, mut args: Vec<Value>) -> Result<u64, CommitError> {
+        args.push(CHUNK.into());
         let mut total = 0;
         loop {
-            let chunk = Statement::any(sql, args![workspace, before, CHUNK]);
+            let chunk = Statement::any(sql, args.clone());
             let deleted = self.write(Plan { statements: vec![chunk], stale: Vec::new() }).await?;
             total += deleted;
             if deleted == 0 {

@@ -26,6 +26,7 @@ const FORMAT: &str = "1.";
 pub(crate) enum Sealed {
     SessionToken,
     AccountConfig,
+    KeptAnswer,
 }
 
 impl Sealed {
@@ -33,6 +34,7 @@ impl Sealed {
         match self {
             Self::SessionToken => "client_sessions.token",
             Self::AccountConfig => "accounts.config",
+            Self::KeptAnswer => "kept_calls.answer",
         }
     }
 
@@ -44,6 +46,7 @@ impl Sealed {
 /// The key for everything sealed. It shows nothing of itself.
 pub(crate) struct Secrets {
     cipher: XChaCha20Poly1305,
+    hash_key: [u8; 32],
     fingerprint: String,
 }
 
@@ -56,7 +59,11 @@ impl fmt::Debug for Secrets {
 impl Secrets {
     fn new(master: &[u8; 32]) -> Self {
         let key = Key::from(derive(b"thumbturn seal 1", master));
-        Self { cipher: XChaCha20Poly1305::new(&key), fingerprint: hex(&derive(b"thumbturn fingerprint 1", master)) }
+        Self {
+            cipher: XChaCha20Poly1305::new(&key),
+            hash_key: derive(b"thumbturn hash 1", master),
+            fingerprint: hex(&derive(b"thumbturn fingerprint 1", master)),
+        }
     }
 
     /// Reads the key file.
@@ -86,6 +93,11 @@ impl Secrets {
     /// What the database keeps of the key, to tell whether it is given the right one.
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// A hash of `clear` that only who has the key can make.
+    pub(crate) fn keyed_hash(&self, clear: &str) -> String {
+        hex(&derive(clear.as_bytes(), &self.hash_key))
     }
 
     /// Seals `clear` for one column of one row.
@@ -163,6 +175,15 @@ mod tests {
         assert!(secrets(1).open(Sealed::AccountConfig, row, &sealed).is_err());
         assert!(secrets(2).open(Sealed::SessionToken, row, &sealed).is_err());
         assert!(secrets(1).open(Sealed::SessionToken, row, "1.AAAA").is_err());
+    }
+
+    #[test]
+    fn a_keyed_hash_depends_on_text_and_key() {
+        let hash = secrets(1).keyed_hash("{}");
+        assert_eq!(hash, secrets(1).keyed_hash("{}"));
+        assert_ne!(hash, secrets(1).keyed_hash("{ }"));
+        assert_ne!(hash, secrets(2).keyed_hash("{}"));
+        assert_ne!(hash, hex(&Sha256::digest("{}")));
     }
 
     #[test]

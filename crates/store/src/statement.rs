@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use thumbturn_core::ids::{
-    AccountId, AttemptId, ClientSessionId, DeviceId, EventId, KeyId, NativeId, OperatorId, WorkspaceId,
+    AccountId, AttemptId, CallId, ClientSessionId, DeviceId, EventId, KeyId, NativeId, OperatorId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -250,4 +250,4 @@ macro_rules! id_values {
     )+};
 }
 
-id_values!(AccountId, AttemptId, ClientSessionId, DeviceId, EventId, KeyId, OperatorId, WorkspaceId);
+id_values!(AccountId, AttemptId, CallId, ClientSessionId, DeviceId, EventId, KeyId, OperatorId, WorkspaceId);

@@ -8,7 +8,7 @@ use crate::caches::Stale;
 use crate::secrets::Secrets;
 use crate::statement::Statement;
 use crate::writer::Plan;
-use crate::{accounts, attempts, credentials, devices, events, sessions, workspaces};
+use crate::{accounts, attempts, credentials, devices, events, kept_calls, sessions, workspaces};
 
 /// What `change` writes, and what it makes stale.
 pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError> {
@@ -71,6 +71,9 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::SessionDeleted { session, events } => {
             with_events(sessions::delete(session), vec![Stale::Session(session)], &events)
         }
+        Change::CallClaimed(call) => Ok(fresh(kept_calls::claim(&call))),
+        Change::CallAnswered { call, answer } => Ok(fresh(vec![kept_calls::answer(&call, &answer.0, secrets)?])),
+        Change::CallReleased(call) => Ok(fresh(vec![kept_calls::release(call)])),
         Change::KeyCreated { key, shown } => {
             let mut statements = vec![credentials::insert(&key)];
             let workspace = key.workspace.filter(|_| shown.is_some());

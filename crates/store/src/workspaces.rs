@@ -74,13 +74,14 @@ pub(crate) fn hide_key(key: KeyId) -> Statement {
 /// Deletes everything of a sandbox workspace but the workspace itself and its keys. Idempotency keys go with the
 /// attempts that they name. None of its attempts may be pending: nobody would be left to end it.
 pub(crate) fn empty(workspace: WorkspaceId) -> Vec<Statement> {
-    const TABLES: [&str; 6] = [
+    const TABLES: [&str; 7] = [
         "DELETE FROM session_accounts WHERE session_id IN (SELECT id FROM client_sessions WHERE workspace_id = $1)",
         "DELETE FROM devices WHERE workspace_id = $1",
         "DELETE FROM client_sessions WHERE workspace_id = $1",
         "DELETE FROM accounts WHERE workspace_id = $1",
         "DELETE FROM events WHERE workspace_id = $1",
         "DELETE FROM idempotency WHERE workspace_id = $1",
+        "DELETE FROM kept_calls WHERE workspace_id = $1",
     ];
     let guard = Statement::one(
         "UPDATE workspaces SET name = name WHERE id = $1 AND is_sandbox = 1 AND NOT EXISTS \

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::ResetTo;
 use crate::http::cors::Origins;
+use crate::http::idempotency::Running;
 use crate::http::routes::Routes;
 use crate::limits::ActionLimits;
 
@@ -58,6 +59,7 @@ pub struct Parts {
 struct State {
     parts: Parts,
     sandboxes: RwLock<HashMap<WorkspaceId, bool>>,
+    running: Running,
     changing_sessions: Mutex<()>,
     changing_workspaces: Mutex<()>,
     changing_devices: [Mutex<()>; 64],
@@ -73,6 +75,7 @@ impl App {
         let state = State {
             parts,
             sandboxes: RwLock::default(),
+            running: Running::default(),
             changing_sessions: Mutex::default(),
             changing_workspaces: Mutex::default(),
             changing_devices: std::array::from_fn(|_| Mutex::default()),
@@ -158,6 +161,11 @@ impl App {
     #[must_use]
     pub fn admit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.admission).try_acquire_owned().ok()
+    }
+
+    /// The calls under an idempotency key that run at present.
+    pub(crate) fn running(&self) -> &Running {
+        &self.0.running
     }
 
     /// Only one client session that exists is changed at a time: it is read, then written as a whole.

@@ -31,6 +31,7 @@ impl From<rusqlite::Error> for Failure {
 fn constraint(message: &str) -> &'static str {
     const NAMES: &[(&str, &str)] = &[
         ("idempotency.", "idempotency_key"),
+        ("kept_calls.", "kept_call"),
         ("accounts.hub_key", "hub_key"),
         ("client_sessions.user_identifier_key", "user_identifier_key"),
         ("client_sessions.short", "session_short"),

@@ -10,6 +10,7 @@ mod credentials;
 mod devices;
 mod durability;
 mod events;
+mod kept_calls;
 mod lists;
 mod opening;
 mod resets;

@@ -56,7 +56,7 @@ fn claim(app: &App, call: &Call, scope: &Scope, path: &'static str) -> Outcome<O
         credential: call.caller.kind(),
         path,
         key,
-        body_hash: call.input_hash(),
+        body_hash: app.store().call_hash(&call.canonical_input()),
         at: app.now(),
     }))
 }

@@ -8,7 +8,6 @@ use thumbturn_core::scope::Scope;
 
 use super::errors::{Failure, Outcome};
 use super::prefer::Preference;
-use crate::tokens::sha256_hex;
 
 /// Who calls.
 #[derive(Clone)]
@@ -128,9 +127,9 @@ impl Call {
         })
     }
 
-    /// SHA-256 of the parameters in a canonical form (sorted names).
+    /// The parameters in a canonical form (sorted names), secrets included.
     #[must_use]
-    pub fn input_hash(&self) -> String {
-        sha256_hex(serde_json::Value::Object(self.input.clone()).to_string().as_bytes())
+    pub fn canonical_input(&self) -> String {
+        serde_json::Value::Object(self.input.clone()).to_string()
     }
 }

@@ -9,6 +9,7 @@ pub mod call;
 pub mod cors;
 pub mod cursors;
 pub mod errors;
+pub(crate) mod idempotency;
 pub mod prefer;
 pub mod routes;
 
@@ -99,11 +100,11 @@ pub fn routes() -> Routes {
         .on(health::get_short)
         .on(locks::get)
         .on(locks::list)
-        .on(locks::lock_door)
-        .on(locks::unlock_door)
-        .on(locks::configure_auto_lock)
-        .on(simulations::keypad_code_entry)
-        .on(simulations::manual_lock_via_keypad)
+        .begins(locks::lock_door)
+        .begins(locks::unlock_door)
+        .begins(locks::configure_auto_lock)
+        .begins(simulations::keypad_code_entry)
+        .begins(simulations::manual_lock_via_keypad)
         .on(simulations::connect)
         .on(simulations::disconnect)
         .on(simulations::connect_to_hub)
@@ -249,10 +250,15 @@ fn too_large() -> Failure {
     Failure::new(ErrorType::PayloadTooLarge, "The body is larger than 1 MiB")
 }
 
+/// An answer whose body is JSON already.
+fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
+    (status, [(header::CONTENT_TYPE, JSON)], text.into()).into_response()
+}
+
 /// An answer with a JSON body.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
-        Ok(bytes) => (status, [(header::CONTENT_TYPE, JSON)], bytes).into_response(),
+        Ok(bytes) => json_text(status, bytes),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written as JSON");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -10,6 +10,7 @@ use thumbturn_api::{ApiError, Credential, Endpoint, Envelope, Field, JsonObject}
 
 use super::call::Call;
 use super::errors::{Failure, Outcome};
+use super::idempotency;
 use crate::app::App;
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -46,7 +47,27 @@ pub struct Routes {
 impl Routes {
     /// Serves the endpoint that `handler`'s last parameter declares.
     #[must_use]
-    pub fn on<E, F, Fut>(mut self, handler: F) -> Self
+    pub fn on<E, F, Fut>(self, handler: F) -> Self
+    where
+        E: Endpoint,
+        F: Fn(App, Call, E) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Outcome<E::Response>> + Send + 'static,
+    {
+        self.serve(handler, E::CHANGES)
+    }
+
+    /// The same for a handler that begins an attempt on a lock: the attempt itself keeps the idempotency key.
+    #[must_use]
+    pub fn begins<E, F, Fut>(self, handler: F) -> Self
+    where
+        E: Endpoint,
+        F: Fn(App, Call, E) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Outcome<E::Response>> + Send + 'static,
+    {
+        self.serve(handler, false)
+    }
+
+    fn serve<E, F, Fut>(mut self, handler: F, keeps_answers: bool) -> Self
     where
         E: Endpoint,
         F: Fn(App, Call, E) -> Fut + Copy + Send + Sync + 'static,
@@ -54,7 +75,7 @@ impl Routes {
     {
         let run: Handler = Box::new(move |app, call| {
             Box::pin(async move {
-                match answer(handler, app, call).await {
+                match answer(handler, keeps_answers, app, call).await {
                     Ok(response) => response,
                     Err(failure) => failure.into_response(),
                 }
@@ -84,13 +105,17 @@ impl Routes {
     }
 }
 
-async fn answer<E, F, Fut>(handler: F, app: App, call: Call) -> Result<Response, Failure>
+async fn answer<E, F, Fut>(handler: F, keeps_answers: bool, app: App, call: Call) -> Result<Response, Failure>
 where
     E: Endpoint,
     F: Fn(App, Call, E) -> Fut,
-    Fut: Future<Output = Outcome<E::Response>>,
+    Fut: Future<Output = Outcome<E::Response>> + Send + 'static,
 {
     let params = read::<E>(&call.input)?;
+    if keeps_answers && let Some(key) = call.idempotency_key()? {
+        let work = handler(app.clone(), call.clone(), params);
+        return idempotency::once::<E>(app, call, key, work).await;
+    }
     let waits = E::CHANGES && E::RESPONSE_KEYS.contains(&"action_attempt");
     let applied = call.preference.applied().filter(|_| waits);
     let result = handler(app, call, params).await?;

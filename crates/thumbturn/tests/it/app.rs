@@ -76,7 +76,7 @@ pub(crate) struct TestApp {
     /// A personal access token that opens every workspace.
     pub(crate) pat: String,
     service: TowerToHyperService<Router>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl TestApp {
@@ -97,7 +97,7 @@ impl TestApp {
         let app = thumbturn::serve::start(&config, store.clone(), clock, PUBLIC_URL.to_owned()).await.unwrap();
         app.engine().settled(PATIENCE).await;
         let service = TowerToHyperService::new(thumbturn::http::service(app.clone()));
-        let app = Self { app, store, own, foreign, pat, service, _dir: dir };
+        let app = Self { app, store, own, foreign, pat, service, dir };
         app.all_known(&app.own.api_key).await;
         app.all_known(&app.foreign.api_key).await;
         app
@@ -117,6 +117,12 @@ impl TestApp {
 
     pub(crate) fn router(&self) -> Router {
         thumbturn::http::service(self.app.clone())
+    }
+
+    /// Every file of the data directory.
+    pub(crate) fn files(&self) -> Vec<Vec<u8>> {
+        let entries = std::fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter_map(|path| std::fs::read(path).ok()).collect()
     }
 
     /// Sends a request as it is.

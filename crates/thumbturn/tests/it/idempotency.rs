@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on lock actions.
+//! `Idempotency-Key`: on attempts, and on everything else that changes something.
 
 use serde_json::{Value, json};
 
@@ -148,4 +148,119 @@ async fn a_repeat_is_answered_even_if_the_call_would_be_refused_by_now() {
     app.ok("/devices/update", json!({"device_id": app.own.devices[0], "is_managed": false})).await;
     assert_eq!(id(own(&app, UNLOCK, "k", app.own.device()).await), first);
     own(&app, UNLOCK, "other", app.own.device()).await.assert_refused(400, "device_unmanaged");
+}
+
+/// A call that changes something for each endpoint that is no attempt on a lock, whose repetition would show.
+#[tokio::test]
+async fn a_call_that_makes_something_makes_it_once() {
+    let app = TestApp::start().await;
+    let session = json!({"connected_account_ids": [app.own.account]});
+    let first = own(&app, "/client_sessions/create", "k", session.clone()).await.field("client_session");
+    let again = own(&app, "/client_sessions/create", "k", session.clone()).await.field("client_session");
+    assert_eq!(again, first, "token included");
+    let other = own(&app, "/client_sessions/create", "l", session).await.field("client_session");
+    assert_ne!(other["client_session_id"], first["client_session_id"]);
+    assert_eq!(
+        app.post("/client_sessions/list", json!({})).await.field("client_sessions").as_array().unwrap().len(),
+        2
+    );
+    own(&app, "/client_sessions/create", "k", json!({})).await.assert_refused(409, "idempotency_key_conflict");
+
+    let gone = json!({"client_session_id": first["client_session_id"]});
+    own(&app, "/client_sessions/delete", "k", gone.clone()).await.ok();
+    own(&app, "/client_sessions/delete", "k", gone.clone()).await.ok();
+    own(&app, "/client_sessions/delete", "l", gone).await.assert_refused(404, "client_session_not_found");
+
+    let workspace = |key: &'static str| {
+        let ask = Ask::post("/workspaces/create").bearer(&app.pat).header("idempotency-key", key);
+        app.send(ask.json(json!({"name": "Annex", "is_sandbox": true})))
+    };
+    let made = workspace("k").await.field("workspace");
+    assert_eq!(workspace("k").await.field("workspace"), made);
+    assert_ne!(workspace("l").await.field("workspace")["workspace_id"], made["workspace_id"]);
+}
+
+#[tokio::test]
+async fn callers_at_the_same_time_wait_for_the_first() {
+    let app = TestApp::start().await;
+    let body = json!({"provider": "sandbox", "config": {"locks": 3}});
+    let calls = (0..8).map(|_| own(&app, "/thumbturn/connected_accounts/create", "k", body.clone()));
+    let mut ids: Vec<Value> = Vec::new();
+    for answer in futures::future::join_all(calls).await {
+        ids.push(answer.field("connected_account")["connected_account_id"].clone());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    let accounts = app.post("/connected_accounts/list", json!({})).await.field("connected_accounts");
+    assert_eq!(accounts.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_reset_under_a_key_happens_once() {
+    let app = TestApp::start().await;
+    let first = own(&app, "/workspaces/reset_sandbox", "k", json!({})).await.field("action_attempt");
+    app.ok("/devices/update", json!({"device_id": app.own.devices[0], "name": "Renamed"})).await;
+    assert_eq!(own(&app, "/workspaces/reset_sandbox", "k", json!({})).await.field("action_attempt"), first);
+    assert_eq!(app.device(0).await["display_name"], "Renamed");
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_change_that_was_refused() {
+    let app = TestApp::start().await;
+    let body = json!({"device_id": app.own.devices[0], "name": "Hall"});
+    app.ok("/devices/update", json!({"device_id": app.own.devices[0], "is_managed": false})).await;
+    own(&app, "/devices/update", "k", body.clone()).await.assert_refused(400, "device_unmanaged");
+    app.ok("/devices/unmanaged/update", json!({"device_id": app.own.devices[0], "is_managed": true})).await;
+    own(&app, "/devices/update", "k", body).await.ok();
+    assert_eq!(app.device(0).await["display_name"], "Hall");
+    own(&app, "/devices/update", "", app.own.device()).await.assert_refused(400, "invalid_input");
+}
+
+#[tokio::test]
+async fn a_session_shares_its_keys_with_no_other() {
+    let app = TestApp::start().await;
+    let [one, two] = [app.session(&[app.own.account]).await, app.session(&[app.own.account]).await];
+    let rename = |name: &str| json!({"device_id": app.own.devices[0], "name": name});
+    call(&app, &one, "/devices/update", "k", rename("One")).await.ok();
+    call(&app, &two, "/devices/update", "k", rename("Two")).await.ok();
+    call(&app, &one, "/devices/update", "k", rename("Three")).await.assert_refused(409, "idempotency_key_conflict");
+    assert_eq!(app.device(0).await["display_name"], "Two");
+}
+
+/// What a server that died in the middle leaves behind: a claim without an answer.
+#[tokio::test]
+async fn a_call_that_was_interrupted_is_not_made_again_and_not_called_done() {
+    use thumbturn_core::change::{Change, ClaimedCall};
+    use thumbturn_core::ids::{CallId, WorkspaceId};
+    let app = TestApp::start().await;
+    let path = "/client_sessions/create";
+    let at = app.app.now();
+    let claimed = ClaimedCall {
+        id: CallId::derived(app.own.workspace, &format!("api_key\n{path}\nk")),
+        workspace: Some(WorkspaceId(app.own.workspace)),
+        body_hash: app.store.call_hash("{}"),
+        at,
+    };
+    app.store.commit(Change::CallClaimed(claimed)).await.unwrap();
+    let refused = own(&app, path, "k", json!({})).await;
+    refused.assert_refused(409, "idempotency_key_conflict");
+    assert!(refused.body["error"]["message"].as_str().unwrap().contains("interrupted"), "{:#}", refused.body);
+    assert_eq!(app.post("/client_sessions/list", json!({})).await.field("client_sessions"), json!([]));
+}
+
+/// Whoever has the database must not find the parameters of a call in it, nor its answer.
+#[tokio::test]
+async fn neither_answers_nor_guessable_hashes_lie_about() {
+    let app = TestApp::start().await;
+    let session = own(&app, "/client_sessions/create", "k", json!({"user_identifier_key": "u"})).await;
+    let token = session.field("client_session")["token"].as_str().unwrap().to_owned();
+    let typed = json!({"code": "1234", "device_id": app.own.devices[0]});
+    own(&app, "/locks/simulate/keypad_code_entry", "k", typed.clone()).await.ok();
+    let plain = thumbturn::tokens::sha256_hex(typed.to_string().as_bytes());
+    for file in app.files() {
+        for secret in [&token, &plain] {
+            let found = file.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} lies about");
+        }
+    }
 }
