@@ -71,9 +71,16 @@ class Server:
 
     def post(self, path, body):
         """The answer to a call with the API key; a refusal is an error."""
+        return self._post(path, body, self.api_key, {})
+
+    def as_operator(self, path, body, workspace=None):
+        """The answer to a call with the personal access token, in a workspace or in none."""
+        return self._post(path, body, self.personal_access_token, {"seam-workspace": workspace} if workspace else {})
+
+    def _post(self, path, body, token, headers):
         request = urllib.request.Request(
             f"{self.endpoint}{path}",
-            headers={"authorization": f"Bearer {self.api_key}", "content-type": "application/json"},
+            headers={"authorization": f"Bearer {token}", "content-type": "application/json", **headers},
             data=json.dumps(body).encode(),
         )
         with urllib.request.urlopen(request) as response:
