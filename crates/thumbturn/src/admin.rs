@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::app::App;
+use crate::hubs::{HubView, HubsRequest};
 use crate::keys::{self, KeyView, KeysRequest};
 use crate::setup::{self, Installation};
 use crate::workspaces::{self, WorkspaceView, WorkspacesRequest};
@@ -32,6 +33,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 enum Question {
     Keys(KeysRequest),
     Workspaces(WorkspacesRequest),
+    Hubs(HubsRequest),
     /// What the installation consists of.
     Installation,
 }
@@ -41,6 +43,7 @@ enum Question {
 enum Answer {
     Keys(Vec<KeyView>),
     Workspaces(Vec<WorkspaceView>),
+    Hubs(Vec<HubView>),
     Installation(Installation),
     Refused(String),
 }
@@ -136,6 +139,7 @@ async fn answer(app: &App, question: Question) -> Result<Answer, String> {
             }
             Ok(Answer::Workspaces(views))
         }
+        Question::Hubs(request) => app.hubs().carry_out(request).await.map(Answer::Hubs).map_err(in_words),
         Question::Installation => setup::set_up(store, now).await.map(Answer::Installation).map_err(in_words),
     }
 }
@@ -162,6 +166,17 @@ pub async fn keys(path: &Path, request: &KeysRequest) -> Result<Vec<KeyView>, Ad
 pub async fn workspaces(path: &Path, request: &WorkspacesRequest) -> Result<Vec<WorkspaceView>, AdminError> {
     match ask(path, Question::Workspaces(request.clone())).await? {
         Answer::Workspaces(workspaces) => Ok(workspaces),
+        _ => Err(AdminError::Refused("the server answered something else".to_owned())),
+    }
+}
+
+/// Has the server that listens at `path` carry out a request about hubs.
+///
+/// # Errors
+/// [`AdminError::NotRunning`] if there is none.
+pub async fn hubs(path: &Path, request: &HubsRequest) -> Result<Vec<HubView>, AdminError> {
+    match ask(path, Question::Hubs(request.clone())).await? {
+        Answer::Hubs(hubs) => Ok(hubs),
         _ => Err(AdminError::Refused("the server answered something else".to_owned())),
     }
 }

@@ -19,6 +19,7 @@ use crate::config::ResetTo;
 use crate::http::cors::Origins;
 use crate::http::idempotency::Running;
 use crate::http::routes::Routes;
+use crate::hubs::Hubs;
 use crate::limits::ActionLimits;
 
 /// Most items that one page holds, whatever was asked for; the contract's largest default is 22,900.
@@ -101,6 +102,12 @@ impl App {
     #[must_use]
     pub fn sandbox(&self) -> &SandboxHubs {
         &self.0.parts.sandbox
+    }
+
+    /// Where hubs are connected and forgotten.
+    #[must_use]
+    pub fn hubs(&self) -> Hubs<'_> {
+        Hubs { store: self.store(), engine: self.engine(), now: self.now() }
     }
 
     /// How often a lock may be commanded.

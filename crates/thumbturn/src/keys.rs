@@ -177,7 +177,7 @@ async fn create(
 }
 
 /// The asked workspace, or the only one; and whether it is a sandbox.
-async fn opened(store: &Store, asked: Option<Uuid>) -> Result<(WorkspaceId, bool), KeysError> {
+pub(crate) async fn opened(store: &Store, asked: Option<Uuid>) -> Result<(WorkspaceId, bool), KeysError> {
     let all = store.workspaces().await?;
     let found = match asked {
         Some(id) => all.iter().find(|workspace| workspace.id.0 == id),

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod http;
+pub mod hubs;
 pub mod keys;
 pub mod limits;
 pub mod serve;

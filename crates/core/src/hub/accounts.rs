@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, RwLock, oneshot};
 
 use super::directory::Directory;
+use super::recovery::Recovery;
 use super::session::{self, Order, SessionHandle};
 use super::shared::Shared;
 use crate::accounts::{Account, AccountEdit, Provider};
@@ -28,17 +29,25 @@ pub(crate) struct Accounts {
     sessions: Mutex<HashMap<AccountId, SessionHandle>>,
     /// Held to make or delete accounts; alone, to reset a workspace: nothing may appear in it meanwhile.
     changing: RwLock<()>,
+    /// Whether no session is ever opened: the server does not run.
+    pub(super) at_rest: bool,
 }
 
 impl Accounts {
     pub(crate) fn new(shared: Arc<Shared>, drivers: HashMap<Provider, Arc<dyn Driver>>) -> Self {
         Self {
             shared,
-            directory: Arc::new(Directory::default()),
+            directory: Arc::default(),
             drivers,
             sessions: Mutex::default(),
             changing: RwLock::default(),
+            at_rest: false,
         }
+    }
+
+    /// The accounts of a server that does not run.
+    pub(crate) fn at_rest(shared: Arc<Shared>) -> Self {
+        Self { at_rest: true, ..Self::new(shared, HashMap::new()) }
     }
 
     /// Makes an account and opens its session.
@@ -51,6 +60,9 @@ impl Accounts {
 
     /// Opens the session of an account. Returns without waiting for its hub.
     pub(crate) async fn open(&self, account: Account) -> Result<(), StoreError> {
+        if self.at_rest {
+            return Ok(());
+        }
         let Some(driver) = self.drivers.get(&account.provider) else {
             tracing::warn!(account.id = %account.id, "no driver for this account's provider");
             return Ok(());
@@ -78,11 +90,14 @@ impl Accounts {
     }
 
     /// Ends the session of an account, then deletes it with its devices. If that cannot be stored, the session is
-    /// opened again: an account that is there must be listened to.
-    pub(crate) async fn remove(&self, account: Account) -> Result<(), CommitError> {
+    /// opened again: an account that is there must be listened to. Says how many devices went.
+    pub(crate) async fn remove(&self, account: Account) -> Result<usize, CommitError> {
         let _shared = self.changing.read().await;
         let devices = self.shared.store.devices_of(account.id).await?;
         self.close(account.id).await;
+        if self.at_rest {
+            self.end_leftovers(&account).await?;
+        }
         let mut events: Vec<Event> = devices
             .iter()
             .map(|device| self.event(account.workspace, account.id, Some(device.id), deleted(device)))
@@ -95,7 +110,22 @@ impl Accounts {
         } else {
             self.forgotten(&account);
         }
-        result
+        result.map(|()| devices.len())
+    }
+
+    /// Ends what a server that stopped in the middle left unfinished: without a session nobody else does.
+    async fn end_leftovers(&self, account: &Account) -> Result<(), CommitError> {
+        let now = self.shared.now();
+        let leftovers = Recovery::of(self.shared.store.unfinished_attempts(account.id).await?, now);
+        for (attempt, outcome) in leftovers.into_iter().flat_map(|leftovers| leftovers.outcomes(None)) {
+            let id = attempt.id;
+            let ended = EventKind::of_end(id, attempt.action, outcome.succeeded());
+            let event = |kind| self.event(account.workspace, account.id, attempt.device, kind);
+            let events = ended.map(event).into_iter().collect();
+            let change = Change::FinishAttempt { attempt: id, outcome, ended_at: now.wall, state: None, events };
+            self.shared.store.commit(change).await?;
+        }
+        Ok(())
     }
 
     fn forgotten(&self, account: &Account) {

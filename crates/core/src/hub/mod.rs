@@ -94,6 +94,20 @@ impl Engine {
         Ok(Self { shared, accounts, draining: AtomicBool::new(false) })
     }
 
+    /// The engine of a server that does not run: it opens no session, and changes accounts as a running one does.
+    #[must_use]
+    pub fn at_rest(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let shared = Arc::new(Shared::new(store, clock, EngineSettings::default()));
+        let accounts = Arc::new(Accounts::at_rest(Arc::clone(&shared)));
+        Self { shared, accounts, draining: AtomicBool::new(false) }
+    }
+
+    /// Whether this is the engine of a server that does not run.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.accounts.at_rest
+    }
+
     /// Waits until each hub session has synced or failed for the first time, but not longer than `limit`.
     pub async fn settled(&self, limit: Duration) {
         self.await_settled(None, limit).await;
@@ -213,11 +227,12 @@ impl Engine {
         self.await_settled(Some(account), limit).await;
     }
 
-    /// Ends the session of an account, then deletes it with its devices. The hardware is left as it is.
+    /// Ends the session of an account, then deletes it with its devices, and says how many went. The hardware is left as
+    /// it is.
     ///
     /// # Errors
     /// [`CommitError`] if the deletion could not be stored; the account is served as before then.
-    pub async fn remove_account(&self, account: &Account) -> Result<(), CommitError> {
+    pub async fn remove_account(&self, account: &Account) -> Result<usize, CommitError> {
         let (accounts, account) = (Arc::clone(&self.accounts), account.clone());
         whole(async move { accounts.remove(account).await }).await
     }
@@ -333,7 +348,9 @@ impl Engine {
 }
 
 /// Runs something to its end, in a task of its own: a caller that goes away in the middle must not leave half of it.
-async fn whole(work: impl Future<Output = Result<(), CommitError>> + Send + 'static) -> Result<(), CommitError> {
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = Result<T, CommitError>> + Send + 'static,
+) -> Result<T, CommitError> {
     // A task that panicked has stored nothing that it had not answered.
     tokio::spawn(work).await.unwrap_or(Err(CommitError::Busy))
 }

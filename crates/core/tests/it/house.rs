@@ -150,6 +150,13 @@ impl House {
         self.engine = start(&self.clock, &self.server, &self.driver).await;
     }
 
+    /// The server is killed, and an operator works on what it left.
+    pub(crate) fn at_rest(&self) -> Engine {
+        self.server.kill();
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Engine::at_rest(Server::of(&self.store), clock)
+    }
+
     pub(crate) async fn pass(&self, ms: u64) {
         self.clock.pass(ms).await;
     }

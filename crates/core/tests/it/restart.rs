@@ -1,12 +1,13 @@
 //! What a stopped server left unfinished. Nothing is sent again.
 
+use thumbturn_core::accounts::LinkState;
 use thumbturn_core::attempts::FailureKind;
 use thumbturn_core::events::Method;
 use thumbturn_core::locks::Bolt;
 use thumbturn_core::ports::{ConnectError, How};
 
 use crate::attempt_rules::UNREADABLE;
-use crate::house::{CONFIRMED, House, LOCKED, TALKATIVE, UNCONFIRMED, UNLOCKED, failed};
+use crate::house::{CONFIRMED, House, LOCKED, TALKATIVE, UNCONFIRMED, UNLOCKED, account, failed};
 use crate::hub::{Deed, Hub, Reads};
 
 /// How an unlock that was written ends when the server is killed in the middle, and how one does that waited behind it.
@@ -101,4 +102,35 @@ async fn what_was_known_before_a_restart_is_not_shown_until_it_is_heard_again() 
     house.pass(15_000).await;
     assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Locked));
     assert_eq!(house.moves(0), [], "nothing moved");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_goes_while_no_server_runs_leaves_nothing_unfinished() {
+    let house = House::with(2, TALKATIVE).await;
+    house.hub.next(0, Deed::Write(vec![]));
+    let first = house.unlock(0).await.attempt.id;
+    let second = house.lock(0).await.attempt.id;
+    house.pass(300).await;
+    let before = house.events().len();
+    let account = account(0);
+    assert_eq!(house.at_rest().remove_account(&account).await.unwrap(), 2);
+    for id in [first, second] {
+        assert_eq!(house.stored(id).outcome, Some(failed(FailureKind::OutcomeUnknown)));
+    }
+    let told: Vec<&str> = house.events()[before..].iter().map(|event| event.kind.name()).collect();
+    for attempt in ["action_attempt.unlock_door.failed", "action_attempt.lock_door.failed"] {
+        assert!(told[..2].contains(&attempt), "{told:?}");
+    }
+    assert_eq!(told[2..], ["device.deleted", "device.deleted", "connected_account.deleted"]);
+    assert!(house.store.look(|rows| rows.accounts.is_empty() && rows.devices.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_comes_while_no_server_runs_waits_for_the_start() {
+    let house = House::with(1, TALKATIVE).await;
+    let engine = house.at_rest();
+    engine.add_account(account(1)).await.unwrap();
+    engine.account_settled(account(1).id, std::time::Duration::from_secs(5)).await;
+    let link = house.store.look(|rows| rows.accounts[&account(1).id].link.clone());
+    assert_eq!(link, LinkState::Connecting);
 }

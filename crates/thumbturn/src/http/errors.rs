@@ -7,9 +7,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use thumbturn_api::{ApiError, ErrorBody, ErrorType, JsonObject, Problems};
 use thumbturn_core::hub::BeginError;
-use thumbturn_core::ids::DeviceId;
+use thumbturn_core::ids::{AccountId, DeviceId};
 use thumbturn_core::locks::Refusal;
 use thumbturn_core::ports::{CommitError, StoreError};
+
+use crate::hubs::HubRefusal;
 
 /// What a handler answers when it does not succeed: the error on the wire, and what goes with it.
 #[derive(Debug)]
@@ -119,6 +121,12 @@ pub fn device_not_found(device: DeviceId) -> Failure {
     Failure::new(ErrorType::DeviceNotFound, "Device not found").with_data("device_id", device)
 }
 
+/// Unknown connected account, or one of another workspace.
+pub fn account_not_found(account: AccountId) -> Failure {
+    Failure::new(ErrorType::ConnectedAccountNotFound, "Connected account not found")
+        .with_data("connected_account_id", account)
+}
+
 /// A device of the same workspace outside a client session's grant.
 pub fn not_granted() -> Failure {
     Failure::new(ErrorType::Unauthorized, "Not authorized to view this device")
@@ -127,6 +135,17 @@ pub fn not_granted() -> Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         Self(Box::new(Told { error, headers: HeaderMap::new(), beside: JsonObject::new() }))
+    }
+}
+
+impl From<HubRefusal> for Failure {
+    fn from(refusal: HubRefusal) -> Self {
+        match refusal {
+            HubRefusal::Unknown(account) => account_not_found(account),
+            HubRefusal::Refused(error) => error.into(),
+            HubRefusal::Store(error) => error.into(),
+            HubRefusal::Commit(error) => error.into(),
+        }
     }
 }
 

@@ -207,9 +207,7 @@ async fn check_suspension(app: &App, route: &Route, caller: &Caller) -> Outcome<
     let is_bound = route.changes && route.path != UpdateWorkspace::PATH;
     let Some(workspace) = caller.workspace().filter(|_| is_bound) else { return Ok(()) };
     match app.store().workspace(workspace).await? {
-        Some(found) if found.is_suspended => {
-            Err(Failure::new(ErrorType::WorkspaceSuspended, "This workspace is suspended: it can only be read"))
-        }
+        Some(found) if found.is_suspended => Err(crate::hubs::suspended().into()),
         _ => Ok(()),
     }
 }

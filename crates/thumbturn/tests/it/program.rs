@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,13 @@ pub(crate) struct Ended {
     pub(crate) err: String,
 }
 
+impl Ended {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
 fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thumbturn"));
     for (name, _) in std::env::vars_os() {
@@ -38,9 +45,16 @@ fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
 
 /// Runs a command to its end.
 pub(crate) fn run(args: &[&str], variables: &[(&str, &str)]) -> Ended {
-    let output = command(args, variables).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    Ended::of(command(args, variables).output().unwrap())
+}
+
+/// Runs a command that reads `input`.
+fn run_reading(args: &[&str], input: &str) -> Ended {
+    use std::io::Write as _;
+    let mut command = command(args, &[]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    Ended::of(child.wait_with_output().unwrap())
 }
 
 /// A running server. It is killed when it is dropped.
@@ -506,4 +520,152 @@ async fn workspaces_are_made_beside_a_running_server_and_on_a_stopped_one() {
         "{listed:?}"
     );
     assert_eq!(run(&["workspaces", "create", "--name", " ", "--data-dir", &folder], &[]).code, 1);
+}
+
+/// `thumbturn hubs` with these words; what it prints.
+fn hubs(folder: &str, args: &[&str]) -> Value {
+    let mut all = vec!["hubs"];
+    all.extend(args);
+    all.extend(["--data-dir", folder, "--json"]);
+    let ended = run(&all, &[]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+fn events_of(hub: &Value) -> Value {
+    json!({"since": "2000-01-01T00:00:00Z", "connected_account_id": hub["connected_account_id"]})
+}
+
+#[tokio::test]
+async fn a_hub_is_connected_and_forgotten_beside_a_running_server() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let (key, folder) = (server.told("API key").unwrap(), place.data.display().to_string());
+    let made = hubs(&folder, &["add", "--provider", "sandbox", "--hub-config", r#"{"locks": 2}"#, "--name", "Annex"]);
+    assert_eq!((&made[0]["display_name"], &made[0]["address"]), (&json!("Annex"), &Value::Null));
+    assert_eq!((&made[0]["state"], &made[0]["devices"]), (&json!("connected"), &json!(2)));
+    let id = made[0]["connected_account_id"].as_str().unwrap();
+    let devices = server.post(&key, "/devices/list", json!({"connected_account_id": id})).await.field("devices");
+    let device = json!({"device_id": devices[1]["device_id"]});
+    let attempt = server.post(&key, "/locks/unlock_door", device.clone()).await.field("action_attempt");
+    assert_eq!(attempt["status"], "success", "its session was opened at once");
+    let listed = hubs(&folder, &["list"]);
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!(listed[1], made[0]);
+
+    let removed = run(&["hubs", "remove", id, "--data-dir", &folder], &[]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert!(removed.out.contains("removed") && removed.out.contains("with 2 devices"), "{removed:?}");
+    server.post(&key, "/locks/unlock_door", device).await.assert_refused(404, "device_not_found");
+    let events = server.post(&key, "/events/list", events_of(&made[0])).await.field("events");
+    let count = |kind: &str| events.as_array().unwrap().iter().filter(|event| event["event_type"] == kind).count();
+    assert_eq!((count("connected_account.deleted"), count("device.deleted")), (1, 2), "{events:#}");
+    let again = run(&["hubs", "remove", id, "--data-dir", &folder], &[]);
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains(&format!("there is no hub {id}")), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_hub_is_connected_and_forgotten_on_a_stopped_server() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let (key, folder) = (server.told("API key").unwrap(), place.data.display().to_string());
+    let before = hubs(&folder, &["list"]);
+    drop(server);
+    let made = hubs(&folder, &["add", "--provider", "sandbox", "--hub-config", r#"{"locks": 1}"#]);
+    assert_eq!((&made[0]["state"], &made[0]["devices"]), (&Value::Null, &json!(0)), "nothing is running");
+    let removed = hubs(&folder, &["remove", before[0]["connected_account_id"].as_str().unwrap()]);
+    assert_eq!((&removed[0]["state"], &removed[0]["devices"]), (&json!("removed"), &json!(5)));
+
+    let server = Server::start(&place.data, &[]);
+    assert_eq!(
+        server.devices(&key).await.len(),
+        1,
+        "the new hub's session is opened, and the old one's devices are gone"
+    );
+    let events = server.post(&key, "/events/list", events_of(&before[0])).await.field("events");
+    let count = |kind: &str| events.as_array().unwrap().iter().filter(|event| event["event_type"] == kind).count();
+    assert_eq!((count("connected_account.deleted"), count("device.deleted")), (1, 5), "{events:#}");
+}
+
+/// The same refusals with and without a server, and no password in anything that is printed.
+#[tokio::test]
+async fn a_hub_that_the_api_would_refuse_is_refused() {
+    let place = place();
+    let mut server = Some(Server::start(&place.data, &[]));
+    let folder = place.data.display().to_string();
+    let other = run(&["workspaces", "create", "--name", "Hotel", "--json", "--data-dir", &folder], &[]);
+    let other: Value = serde_json::from_str(&other.out).unwrap();
+    let other = other[0]["workspace_id"].as_str().unwrap();
+    let broken = place.data.with_extension("json");
+    std::fs::write(&broken, "{\"url\": ").unwrap();
+    let broken = broken.display().to_string();
+    let nobody = "0d7a1c54-3b0e-4c5e-8d6f-9a1b2c3d4e5f";
+    for running in [true, false] {
+        let broker = |port: u16| json!({"url": format!("mqtt://u:canary@127.0.0.1:{port}"), "password": "canary"});
+        // Port 1 refuses at once.
+        let config = json!({"url": "mqtt://127.0.0.1:1", "username": "u", "password": "canary"}).to_string();
+        let add = ["hubs", "add", "--workspace", other, "--provider", "mqtt", "--data-dir", &folder];
+        let reading = [&add[..], &["--hub-config-file", "-"]].concat();
+        if running {
+            let made = run_reading(&reading, &config);
+            assert_eq!(made.code, 0, "{made:?}");
+            assert!(made.out.contains("unreachable") && made.out.contains("MQTT 127.0.0.1:1"), "{made:?}");
+            assert!(!format!("{made:?}").contains("canary"), "{made:?}");
+        }
+        let twice = run_reading(&reading, &config);
+        assert_eq!(twice.code, 1, "{twice:?}");
+        assert!(twice.err.contains("hub_already_connected"), "{twice:?}");
+        for (args, expected) in [
+            (vec!["--provider", "mqtt"], "name one with --workspace"),
+            (vec!["--provider", "mqtt", "--workspace", nobody], nobody),
+            (vec!["--provider", "mqtt", "--workspace", other], "config.url"),
+            (vec!["--provider", "mqtt", "--workspace", other, "--hub-config", &broker(2).to_string()], "config.url"),
+            (vec!["--provider", "mqtt", "--workspace", other, "--hub-config", "[]"], "\"config\""),
+            (vec!["--provider", "mqtt", "--workspace", other, "--hub-config", "url"], "not JSON"),
+            (vec!["--provider", "mqtt", "--workspace", other, "--hub-config-file", &broken], "not JSON"),
+            (vec!["--provider", "mqtt", "--workspace", other, "--hub-config-file", nobody], "cannot read"),
+            (vec!["--provider", "mqtt", "--workspace", other, "--name", ""], "display_name"),
+            (vec!["--provider", "sandbox", "--workspace", other], "workspace_not_sandbox"),
+            (vec!["--provider", "matter", "--workspace", other], "not_implemented"),
+        ] {
+            let ended = run(&[&["hubs", "add", "--data-dir", &folder], &args[..]].concat(), &[]);
+            assert_eq!(ended.code, 1, "{args:?}: {ended:?}");
+            assert!(ended.err.contains(expected), "{expected} is not in {ended:?}");
+            assert!(!format!("{ended:?}").contains("canary"), "{ended:?}");
+        }
+        assert_eq!(run(&["hubs", "add", "--provider", "pigeon", "--data-dir", &folder], &[]).code, 2);
+        let listed = run(&["hubs", "list", "--data-dir", &folder], &[]);
+        assert_eq!(listed.out.lines().filter(|line| line.contains("mqtt")).count(), 1, "{listed:?}");
+        assert_eq!(listed.out.contains("not running"), !running, "{listed:?}");
+        assert!(!listed.out.contains("canary"), "{listed:?}");
+        server.take();
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_workspace_keeps_its_hubs_as_they_are() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let (key, folder) = (server.told("API key").unwrap(), place.data.display().to_string());
+    server.post(&key, "/workspaces/update", json!({"is_suspended": true})).await.ok();
+    let listed = hubs(&folder, &["list"]);
+    let id = listed[0]["connected_account_id"].as_str().unwrap();
+    for args in [vec!["add", "--provider", "sandbox"], vec!["remove", id]] {
+        let ended = run(&[&["hubs", "--data-dir", &folder], &args[..]].concat(), &[]);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.err.contains("workspace_suspended"), "{ended:?}");
+    }
+    assert_eq!(hubs(&folder, &["list"]), listed);
+}
+
+#[tokio::test]
+async fn a_hubs_name_does_not_steer_the_terminal() {
+    let place = place();
+    let server = Server::start(&place.data, &[]);
+    let (key, folder) = (server.told("API key").unwrap(), place.data.display().to_string());
+    let body = json!({"provider": "sandbox", "display_name": "red\u{1b}[31m"});
+    server.post(&key, "/thumbturn/connected_accounts/create", body).await.ok();
+    let listed = run(&["hubs", "list", "--data-dir", &folder], &[]);
+    assert!(listed.out.contains("red\u{fffd}[31m") && !listed.out.contains('\u{1b}'), "{listed:?}");
 }
