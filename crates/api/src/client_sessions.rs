@@ -88,6 +88,7 @@ endpoints! {
             /// Older form of `customer_key`.
             customer_id: Option<NonEmptyString>,
         },
+        errors: [ClientSessionTokenAlreadyExists, InvalidOptions],
     }
 
     /// Returns the live client session with these characteristics, or makes one.
@@ -104,6 +105,7 @@ endpoints! {
             grants: ClientSessionGrants,
         },
         params: {},
+        errors: [InvalidOptions],
     }
 
     /// Returns a client session. With a client session token: that session itself, without parameters.
@@ -119,6 +121,7 @@ endpoints! {
             /// The application's own id of its end user.
             user_identifier_key: Option<NonEmptyString>,
         },
+        errors: [InvalidOptions],
     }
 
     /// Lists client sessions, oldest first. Revoked ones are left out.

@@ -196,6 +196,7 @@ endpoints! {
             /// Name of the account for people.
             display_name: Option<Text<1, 255>>,
         },
+        errors: [CustomerKeyAlreadySet, NotImplemented],
     }
 
     /// Forgets a connected account and everything below it. The hardware is not touched.
@@ -244,5 +245,6 @@ endpoints! {
             /// Name of the account for people.
             display_name: Option<Text<1, 255>>,
         },
+        errors: [WorkspaceNotSandbox, HubAlreadyConnected, NotImplemented],
     }
 }

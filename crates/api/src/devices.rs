@@ -206,6 +206,7 @@ endpoints! {
             /// `false` stops and empties the pool of backup access codes.
             backup_access_code_pool_enabled: Option<bool>,
         },
+        errors: [DeviceUnmanaged],
     }
 
     /// Deletes the record of one device. The hardware stays as it is: a hub that still knows the lock tells of it again,

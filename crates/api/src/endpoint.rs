@@ -8,6 +8,7 @@ use schemars::SchemaGenerator;
 use serde_json::Value;
 
 use crate::envelope::Answer;
+use crate::error::ErrorType;
 use crate::params::{JsonObject, ParamSet};
 use crate::problems::Problems;
 use crate::schema::Field;
@@ -84,6 +85,9 @@ pub trait Endpoint: ParamSet + Send + 'static {
     const CHANGES: bool;
     /// Rules about several parameters together.
     const RULES: &'static [Rule];
+    /// Errors that are peculiar to this endpoint, beyond those that follow from the rest of the declaration; see
+    /// [`EndpointInfo::possible_errors`].
+    const ERRORS: &'static [ErrorType];
     /// What a successful call answers: `()`, a struct, a `Vec` or a [`crate::envelope::Page`].
     type Response: Answer;
 
@@ -140,6 +144,8 @@ pub struct EndpointInfo {
     pub changes: bool,
     /// [`Endpoint::RULES`].
     pub rules: &'static [Rule],
+    /// [`Endpoint::ERRORS`].
+    pub errors: &'static [ErrorType],
     /// The doc comment of the declaration.
     pub description: String,
     /// [`Endpoint::params`].
@@ -185,6 +191,7 @@ impl EndpointInfo {
 ///         },
 ///         rules: [AtLeastOne("device_id", "hint")],              // optional, see `Rule`
 ///         check: check_unlock,                                   // optional: fn(&UnlockDoor, &mut Problems)
+///         errors: [NotSupported],                                // optional: what does not follow from the above
 ///     }
 /// }
 /// ```
@@ -203,6 +210,7 @@ macro_rules! endpoints {
             params: { $($params:tt)* },
             $(rules: [$($rule:ident($($named:literal),+)),+ $(,)?],)?
             $(check: $check:path,)?
+            $(errors: [$($error:ident),+],)?
         }
     )+) => {
         $(
@@ -222,6 +230,7 @@ macro_rules! endpoints {
                 const CHANGES: bool = $changes;
                 const RULES: &'static [$crate::endpoint::Rule] =
                     &[$($($crate::endpoint::Rule::$rule(&[$($named),+])),+)?];
+                const ERRORS: &'static [$crate::error::ErrorType] = &[$($($crate::error::ErrorType::$error),+)?];
                 type Response = $response;
 
                 fn params() -> &'static [$crate::schema::Field] {
@@ -243,6 +252,7 @@ macro_rules! endpoints {
                         paginated: <$response as $crate::envelope::Answer>::PAGINATED,
                         changes: Self::CHANGES,
                         rules: Self::RULES,
+                        errors: Self::ERRORS,
                         description: $crate::schema::description(&[$($doc),+]),
                         params: Self::params(),
                     }

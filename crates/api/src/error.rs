@@ -34,6 +34,18 @@ macro_rules! error_types {
                     $(Self::$variant => StatusCode::$status,)+
                 }
             }
+
+            /// What it means, as plain Markdown.
+            pub fn description(self) -> String {
+                match self {
+                    $(Self::$variant => crate::schema::description(&[$($doc),+]),)+
+                }
+            }
+
+            /// The type of a code.
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == code)
+            }
         }
     };
 }

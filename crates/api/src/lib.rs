@@ -18,6 +18,7 @@ pub mod openapi;
 
 mod official_paths;
 mod params;
+mod possible_errors;
 mod problems;
 mod query;
 mod schema;

@@ -28,6 +28,7 @@ endpoints! {
             /// Whether the answer waits until the attempt is decided, up to 10 seconds.
             sync: bool = false,
         },
+        errors: [DeviceUnmanaged, NotSupported, RateLimitExceeded, IdempotencyKeyConflict],
     }
 
     /// Locks a door.
@@ -47,6 +48,7 @@ endpoints! {
             /// Whether the answer waits until the attempt is decided, up to 10 seconds.
             sync: bool = false,
         },
+        errors: [DeviceUnmanaged, NotSupported, RateLimitExceeded, IdempotencyKeyConflict],
     }
 
     /// Has a lock lock itself some seconds after it was unlocked, or not.

@@ -224,6 +224,7 @@ endpoints! {
             /// The virtual lock.
             device_id: DeviceId,
         },
+        errors: [DeviceTypeNotSupported],
     }
 
     /// Changes how a virtual lock behaves. What is left out stays as it is.
@@ -249,6 +250,7 @@ endpoints! {
             /// What is wrong with it.
             faults: Option<Strict<SandboxFaultsUpdate>>,
         },
+        errors: [DeviceTypeNotSupported],
     }
 
     /// Does at the door of a virtual lock what a hand could do.
@@ -267,6 +269,7 @@ endpoints! {
             code: Option<Secret<NonEmptyString>>,
         },
         check: keypad_needs_a_code,
+        errors: [DeviceTypeNotSupported],
     }
 }
 

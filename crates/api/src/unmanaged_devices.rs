@@ -129,6 +129,7 @@ endpoints! {
             custom_metadata: Option<MetadataChanges>,
         },
         check: only_becomes_managed,
+        errors: [DeviceManaged],
     }
 }
 

@@ -76,6 +76,7 @@ endpoints! {
         response: [workspace] => Workspace,
         changes: false,
         params: {},
+        errors: [WorkspaceNotFound],
     }
 
     /// Lists workspaces: all that a personal access token opens, or the one of any other credential.
@@ -152,6 +153,7 @@ endpoints! {
             /// Ignored: there are no organizations here.
             organization_id: Nullable<OrganizationId>,
         },
+        errors: [WorkspaceNotFound],
     }
 }
 

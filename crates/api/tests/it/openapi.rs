@@ -48,6 +48,19 @@ fn a_list_is_an_array_of_a_resource_with_its_pages() {
     assert_eq!(answer["properties"]["pagination"]["required"].as_array().unwrap().len(), 3);
 }
 
+#[test]
+fn what_has_no_key_stands_beside_ok() {
+    let document = document();
+    let answer =
+        &document["paths"]["/health/get_health"]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_eq!(answer["properties"]["msg"]["type"], "string");
+    assert_eq!(answer["properties"]["service_health_statuses"]["type"], "array");
+    assert!(answer["required"].as_array().unwrap().contains(&"msg".into()));
+    let nothing =
+        &document["paths"]["/devices/update"]["post"]["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_eq!(nothing["required"], serde_json::json!(["ok"]));
+}
+
 /// References lead to resources, resources to a route of the document, and what may be left out is never `null`.
 #[test]
 fn the_generator_finds_what_it_looks_for() {
