@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 use crate::config::ResetTo;
 use crate::http::cors::Origins;
 use crate::http::idempotency::Running;
+use crate::http::reference::Reference;
 use crate::http::routes::Routes;
 use crate::hubs::Hubs;
 use crate::limits::ActionLimits;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub routes: Routes,
     /// The OpenAPI document, as JSON text.
     pub openapi: Bytes,
+    /// The API as a page to read.
+    pub reference: Reference,
     /// How many requests may be answered at the same time.
     pub concurrent_requests: usize,
 }
@@ -150,6 +153,12 @@ impl App {
     #[must_use]
     pub fn openapi(&self) -> Bytes {
         self.0.parts.openapi.clone()
+    }
+
+    /// The API as a page to read.
+    #[must_use]
+    pub fn reference(&self) -> &Reference {
+        &self.0.parts.reference
     }
 
     /// Wall-clock time.

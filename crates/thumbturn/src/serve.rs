@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::connections::{self, Stop};
 use crate::http;
 use crate::http::cors::Origins;
+use crate::http::reference::Reference;
 use crate::limits::ActionLimits;
 use crate::setup::{self, Installation, SetUpError};
 
@@ -58,6 +59,9 @@ pub enum ServeError {
     /// The admin socket.
     #[error("cannot make the admin socket {0}: {1}")]
     Admin(String, #[source] io::Error),
+    /// The API as a page to read.
+    #[error("the API page could not be made: {0}")]
+    Reference(#[from] askama::Error),
     /// Anything else of the machine.
     #[error("the server stopped: {0}")]
     Io(#[from] io::Error),
@@ -139,6 +143,7 @@ pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: St
         limits: ActionLimits::new(limits.lock_actions_per_minute, limits.sandbox_lock_actions_per_minute),
         origins: Origins::new(config.cors.allowed_origins.clone()),
         openapi: thumbturn_api::openapi::document(&url).to_string().into(),
+        reference: Reference::new(&url)?,
         public_url: url,
         reset_to: config.sandbox.reset_to,
         routes: http::routes(),

@@ -44,9 +44,11 @@ async fn health(app: &App) -> Outcome<Health> {
     Err(Failure::unavailable("The database does not answer").beside(fields.unwrap_or_default()))
 }
 
-/// What is answered outside the API's envelope rules: probes, the OpenAPI document, and the picture that devices link to.
+/// What is answered outside the API's envelope rules: probes, the API as a document and as a page, and the picture that
+/// devices link to.
 pub(crate) async fn probe(app: &App, method: &Method, path: &str) -> Option<Response> {
-    const PROBES: [&str; 4] = ["/health/live", "/health/ready", "/openapi.json", "/thumbturn/images/lock.svg"];
+    const PROBES: [&str; 6] =
+        ["/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/", "/thumbturn/images/lock.svg"];
     if !PROBES.contains(&path) {
         return None;
     }
@@ -57,6 +59,7 @@ pub(crate) async fn probe(app: &App, method: &Method, path: &str) -> Option<Resp
         "/health/live" => super::json(StatusCode::OK, &serde_json::json!({"ok": true})),
         "/health/ready" => ready(app).await,
         "/openapi.json" => ([(header::CONTENT_TYPE, super::JSON)], app.openapi()).into_response(),
+        "/docs" | "/docs/" => app.reference().respond(),
         _ => image(),
     })
 }

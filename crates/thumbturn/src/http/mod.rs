@@ -11,6 +11,7 @@ pub mod cursors;
 pub mod errors;
 pub(crate) mod idempotency;
 pub mod prefer;
+pub mod reference;
 pub mod routes;
 
 mod action_attempts;

@@ -16,7 +16,7 @@ use thumbturn::app::App;
 use thumbturn::config::{Config, Flags};
 use thumbturn::setup::key;
 use thumbturn::tokens::{Token, TokenKind};
-use thumbturn_api::{Credential, EndpointInfo};
+use thumbturn_api::{Credential, EndpointInfo, ErrorType};
 use thumbturn_core::accounts::{Account, Provider};
 use thumbturn_core::change::{Change, SetUp};
 use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
@@ -139,7 +139,9 @@ impl TestApp {
             (parts, body.collect().await.unwrap().to_bytes())
         };
         let (parts, bytes) = tokio::time::timeout(PATIENCE, sending).await.expect("no answer");
-        Reply::of(&method, &path, parts.status, parts.headers, &bytes)
+        let reply = Reply::of(&method, &path, parts.status, parts.headers, &bytes);
+        check_declared(&path, &reply);
+        reply
     }
 
     /// POSTs as the own tenant's API key.
@@ -236,6 +238,14 @@ impl TestApp {
         assert_eq!(devices.len(), locks);
         (id, devices)
     }
+}
+
+/// Whatever an endpoint refuses with is among what its declaration says.
+fn check_declared(path: &str, reply: &Reply) {
+    let Some(endpoint) = thumbturn_api::endpoints().into_iter().find(|endpoint| endpoint.path == path) else { return };
+    let Some(error) = reply.body["error"]["type"].as_str().and_then(ErrorType::from_code) else { return };
+    let declared = ErrorType::ANYWHERE.contains(&error) || endpoint.possible_errors().contains(&error);
+    assert!(declared, "{path} answers {error:?}: add `errors: [{error:?}]` to the declaration of {}", endpoint.name);
 }
 
 pub(crate) fn uuid(value: &Value) -> Uuid {

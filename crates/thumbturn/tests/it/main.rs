@@ -31,6 +31,8 @@ mod pages;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod resets;
 #[cfg(test)]
 mod sessions;
