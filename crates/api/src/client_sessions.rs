@@ -88,7 +88,8 @@ endpoints! {
             /// Older form of `customer_key`.
             customer_id: Option<NonEmptyString>,
         },
-        errors: [ClientSessionTokenAlreadyExists, InvalidOptions],
+        errors: [ClientSessionTokenAlreadyExists],
+        without: "webviews and user identities",
     }
 
     /// Returns the live client session with these characteristics, or makes one.
@@ -105,7 +106,7 @@ endpoints! {
             grants: ClientSessionGrants,
         },
         params: {},
-        errors: [InvalidOptions],
+        without: "webviews and user identities",
     }
 
     /// Returns a client session. With a client session token: that session itself, without parameters.
@@ -167,6 +168,7 @@ endpoints! {
             user_identity_ids: Option<List<UserIdentityId, 1, 1>>,
         },
         rules: [AtLeastOne("client_session_id", "user_identifier_key")],
+        without: "webviews and user identities",
     }
 
     /// Ends a client session and keeps its record; its token then answers `client_session_revoked`.

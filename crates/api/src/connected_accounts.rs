@@ -197,6 +197,7 @@ endpoints! {
             display_name: Option<Text<1, 255>>,
         },
         errors: [CustomerKeyAlreadySet, NotImplemented],
+        without: "kinds of devices other than locks",
     }
 
     /// Forgets a connected account and everything below it. The hardware is not touched.

@@ -207,6 +207,7 @@ endpoints! {
             backup_access_code_pool_enabled: Option<bool>,
         },
         errors: [DeviceUnmanaged],
+        without: "the pool of backup access codes",
     }
 
     /// Deletes the record of one device. The hardware stays as it is: a hub that still knows the lock tells of it again,

@@ -146,6 +146,8 @@ pub struct EndpointInfo {
     pub rules: &'static [Rule],
     /// [`Endpoint::ERRORS`].
     pub errors: &'static [ErrorType],
+    /// What an official client might miss here, as plain Markdown that goes on after "without"; `None`: nothing.
+    pub without: Option<&'static str>,
     /// The doc comment of the declaration.
     pub description: String,
     /// [`Endpoint::params`].
@@ -192,6 +194,7 @@ impl EndpointInfo {
 ///         rules: [AtLeastOne("device_id", "hint")],              // optional, see `Rule`
 ///         check: check_unlock,                                   // optional: fn(&UnlockDoor, &mut Problems)
 ///         errors: [NotSupported],                                // optional: what does not follow from the above
+///         without: "doors of glass",                             // optional: what is not done yet, for the documents
 ///     }
 /// }
 /// ```
@@ -211,6 +214,7 @@ macro_rules! endpoints {
             $(rules: [$($rule:ident($($named:literal),+)),+ $(,)?],)?
             $(check: $check:path,)?
             $(errors: [$($error:ident),+],)?
+            $(without: $without:literal,)?
         }
     )+) => {
         $(
@@ -253,6 +257,7 @@ macro_rules! endpoints {
                         changes: Self::CHANGES,
                         rules: Self::RULES,
                         errors: Self::ERRORS,
+                        without: [$($without,)? ""].first().copied().filter(|words| !words.is_empty()),
                         description: $crate::schema::description(&[$($doc),+]),
                         params: Self::params(),
                     }

@@ -53,6 +53,7 @@ endpoints! {
             device_id: Option<DeviceId>,
         },
         rules: [AtLeastOne("event_id", "event_type", "device_id")],
+        without: "events of what is not served yet",
     }
 
     /// Lists events, oldest first. Filters combine with AND; an event without the filtered field does not match.
@@ -121,5 +122,6 @@ endpoints! {
             user_identity_id: Option<UserIdentityId>,
         },
         rules: [AtLeastOne("since", "between", "event_ids"), AtMostOne("since", "between")],
+        without: "events of what is not served yet",
     }
 }

@@ -331,6 +331,47 @@ const NEWER_PATHS: &[&str] = &[
     "/thermostats/activate_weekly_program",
 ];
 
+/// Paths that the document marks as undocumented, sorted; so is everything below [`UNDOCUMENTED_FOLDERS`].
+const UNDOCUMENTED_PATHS: &[&str] = &[
+    "/access_codes/get_timeline",
+    "/acs/access_groups/unmanaged/get",
+    "/acs/access_groups/unmanaged/list",
+    "/acs/credential_pools/list",
+    "/acs/credential_provisioning_automations/launch",
+    "/acs/credentials/create_offline_code",
+    "/acs/credentials/unmanaged/get",
+    "/acs/credentials/unmanaged/list",
+    "/acs/users/unmanaged/get",
+    "/acs/users/unmanaged/list",
+    "/customers/reservations/create_deep_link",
+    "/devices/delete",
+    "/thermostats/get",
+    "/user_identities/enrollment_automations/delete",
+    "/user_identities/enrollment_automations/get",
+    "/user_identities/enrollment_automations/launch",
+    "/user_identities/enrollment_automations/list",
+    "/workspaces/customization_profiles/create",
+    "/workspaces/customization_profiles/get",
+    "/workspaces/customization_profiles/list",
+    "/workspaces/customization_profiles/update",
+    "/workspaces/customization_profiles/upload_images",
+    "/workspaces/find_anything",
+];
+
+/// Folders in which the document marks everything as undocumented.
+const UNDOCUMENTED_FOLDERS: [&str; 3] = ["/bridges/", "/seam/", "/unstable_partner/"];
+
+/// The paths that the official API documents or that its newest clients call, sorted.
+pub fn documented_paths() -> Vec<&'static str> {
+    let is_documented = |path: &&str| {
+        UNDOCUMENTED_PATHS.binary_search(path).is_err()
+            && !UNDOCUMENTED_FOLDERS.iter().any(|folder| path.starts_with(folder))
+    };
+    let mut paths: Vec<_> = OFFICIAL_PATHS.iter().chain(NEWER_PATHS).copied().filter(is_documented).collect();
+    paths.sort_unstable();
+    paths
+}
+
 /// Whether a path belongs to the official API.
 pub fn is_official_path(path: &str) -> bool {
     OFFICIAL_PATHS.binary_search(&path).is_ok()
@@ -355,6 +396,16 @@ mod tests {
         assert_eq!(OFFICIAL_PATHS.len(), 317);
         assert!(OFFICIAL_PATHS.is_sorted());
         assert!(NEWER_PATHS.is_sorted());
+    }
+
+    #[test]
+    fn the_documented_ones_are_those_that_clients_have() {
+        assert!(UNDOCUMENTED_PATHS.is_sorted());
+        assert!(UNDOCUMENTED_PATHS.iter().all(|path| OFFICIAL_PATHS.contains(path)));
+        let documented = documented_paths();
+        assert_eq!(documented.len(), 202 + NEWER_PATHS.len());
+        assert!(documented.contains(&"/locks/unlock_door") && documented.contains(&"/media/get"));
+        assert!(!documented.contains(&"/devices/delete") && !documented.contains(&"/bridges/get"));
     }
 
     #[test]

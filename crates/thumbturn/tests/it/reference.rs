@@ -89,6 +89,8 @@ async fn every_endpoint_is_there_with_all_that_is_declared() {
         assert_eq!(facts[1].split(", ").count(), endpoint.auth.len(), "{}: {facts:?}", endpoint.path);
         let first_line = endpoint.description.lines().next().unwrap().replace('`', "");
         assert!(text(section).contains(&first_line), "{}: {first_line}", endpoint.path);
+        let without = endpoint.without.unwrap_or_default();
+        assert!(text(section).contains(without), "{}: {without}", endpoint.path);
         let names: Vec<String> = all(section, "td:first-child").into_iter().map(text).collect();
         for parameter in endpoint.params {
             let row = all(section, "tr").into_iter().find(|row| text(all(*row, "td, th")[0]) == parameter.name);

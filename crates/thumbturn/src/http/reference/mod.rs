@@ -102,6 +102,8 @@ struct Told {
     credentials: Vec<&'static str>,
     changes: bool,
     description: Vec<Vec<Piece>>,
+    /// What is not done yet.
+    without: Option<Vec<Piece>>,
     parameters: Vec<Parameter>,
     rules: Vec<String>,
     answer: Vec<Answered>,
@@ -154,6 +156,7 @@ fn told(url: &str, endpoint: &EndpointInfo, document: &Value) -> Told {
         credentials: endpoint.auth.iter().copied().map(credential).collect(),
         changes: endpoint.changes,
         description: paragraphs(&endpoint.description),
+        without: endpoint.without.map(pieces),
         parameters: parameters::rows(endpoint.params),
         rules: endpoint.rules.iter().copied().map(rule).collect(),
         answer: shapes::rows(&operation["responses"]["200"]["content"]["application/json"]["schema"]),
