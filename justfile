@@ -23,6 +23,10 @@ e2e *args:
 lint *args:
     cargo xtask lint {{ args }}
 
+# Write those parts of the documents that are made from the declarations of the API
+docs:
+    cargo xtask docs
+
 # Format the code
 fmt:
     cargo fmt --all

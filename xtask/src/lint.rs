@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::run::{Error, Result, Root, must_succeed, output_of};
 use crate::tally::Tally;
-use crate::{install, paths};
+use crate::{generated, install, paths};
 
 /// Rules know nothing of HTTP, JSON or SQL.
 const FORBIDDEN_IN_CORE: [&str; 7] =
@@ -22,7 +22,7 @@ type Check<'a> = (&'static str, Box<dyn Fn() -> Result<()> + 'a>);
 
 /// Runs every check and prints a line for each.
 pub(crate) fn all(root: &Root, advisories: bool) -> Result<Tally> {
-    let checks: [Check<'_>; 8] = [
+    let checks: [Check<'_>; 9] = [
         ("format", Box::new(|| must_succeed(root.cargo().args(["fmt", "--all", "--check"])))),
         ("clippy", Box::new(|| clippy(root))),
         ("docs build", Box::new(|| docs(root))),
@@ -34,6 +34,7 @@ pub(crate) fn all(root: &Root, advisories: bool) -> Result<Tally> {
         ("thumbturn-api does no I/O", Box::new(|| boundary(root, "thumbturn-api", &FORBIDDEN_IN_API))),
         ("thumbturn-core reads no clock", Box::new(|| clocks(root))),
         ("paths in README.md and docs exist", Box::new(|| paths::check(root))),
+        ("the documents say what is declared", Box::new(|| generated::check(root))),
     ];
     let mut tally = Tally::default();
     let mut report = Vec::new();

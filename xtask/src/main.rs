@@ -1,16 +1,18 @@
 //! Project tasks, started with `cargo xtask <task>`.
 //!
 //! `test` installs what the tests need and runs everything, `e2e` runs the suites that drive the
-//! built binary with official clients, `bench` measures, `lint` runs every check that needs no running
-//! server. Nothing here is part of the product.
+//! built binary with official clients, `bench` measures, `docs` writes what is made from the
+//! declarations, `lint` runs every check that needs no running server. Nothing here is part of the product.
 #![expect(clippy::print_stdout, reason = "a task runner talks to the person who started it")]
 
 mod bench;
 mod e2e;
+mod generated;
 mod install;
 mod lint;
 mod paths;
 mod run;
+mod tables;
 mod tally;
 mod tests;
 
@@ -52,7 +54,9 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
-    /// Format, clippy, docs, licences, crate boundaries, paths named in the docs
+    /// Write those parts of the documents that are made from the declarations of the API
+    Docs,
+    /// Format, clippy, docs, licences, crate boundaries, paths named in the docs, and what is made for them
     Lint {
         /// Also ask the advisory database (downloads it)
         #[arg(long)]
@@ -78,6 +82,7 @@ fn perform(task: Task) -> run::Result<Tally> {
         Task::Test { no_install } => (tests::all(&root, !no_install)?, "tests"),
         Task::E2e { suite, no_install } => (e2e::all(&root, suite, !no_install)?, "tests"),
         Task::Bench { no_install } => (bench::all(&root, !no_install)?, "bench"),
+        Task::Docs => (generated::write(&root)?, "docs"),
         Task::Lint { advisories } => (lint::all(&root, advisories)?, "lint"),
     };
     println!("\n{what}: {tally}");
