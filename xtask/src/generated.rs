@@ -43,7 +43,7 @@ pub(crate) fn check(root: &Root) -> Result<()> {
     if stale.is_empty() {
         return Ok(());
     }
-    Err(Error::Message(format!("{} differ from the declarations; `cargo xtask docs` writes them", stale.join(", "))))
+    Err(Error::Message(format!("{}: not what is declared; `cargo xtask docs` writes it", stale.join(", "))))
 }
 
 /// The document as it is and as it should be.

@@ -669,3 +669,27 @@ async fn a_hubs_name_does_not_steer_the_terminal() {
     let listed = run(&["hubs", "list", "--data-dir", &folder], &[]);
     assert!(listed.out.contains("red\u{fffd}[31m") && !listed.out.contains('\u{1b}'), "{listed:?}");
 }
+
+#[tokio::test]
+async fn a_hub_that_goes_after_a_kill_leaves_no_attempt_unfinished() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[]);
+    let (key, folder) = (server.told("API key").unwrap(), place.data.display().to_string());
+    let made = hubs(&folder, &["add", "--provider", "sandbox", "--hub-config", r#"{"locks": 1}"#]);
+    let id = made[0]["connected_account_id"].as_str().unwrap();
+    let device = server.devices(&key).await.pop().unwrap();
+    slow(&server, &key, &device, 600_000).await;
+    let attempt = server.send(unlock(&key, &device)).await.unwrap().field("action_attempt");
+    assert_eq!(attempt["status"], "pending");
+    server.signal("KILL");
+    server.wait();
+    let removed = hubs(&folder, &["remove", id]);
+    assert_eq!(removed[0]["devices"], 1);
+    let server = Server::start(&place.data, &[]);
+    let attempts = server.attempts(&key).await;
+    assert_eq!((&attempts[0]["status"], &attempts[0]["error"]["type"]), (&json!("error"), &json!("outcome_unknown")));
+    let events = server.post(&key, "/events/list", events_of(&made[0])).await.field("events");
+    let kinds: Vec<&str> =
+        events.as_array().unwrap().iter().rev().take(3).map(|event| event["event_type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["connected_account.deleted", "device.deleted", "action_attempt.unlock_door.failed"]);
+}
