@@ -1,22 +1,19 @@
 //! The command line: words and flags, and what each command prints.
 
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod hubs;
 
-use clap::builder::PossibleValuesParser;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
-use serde_json::{Value, json};
-use thumbturn_api::connected_accounts::Provider;
-use thumbturn_api::{JsonObject, Secret};
-use thumbturn_core::hub::Engine;
+use thumbturn_api::Secret;
 use thumbturn_store::{OpenError, OpenOptions, Store};
 use uuid::Uuid;
 
 use crate::admin::{self, AdminError};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigError, Flags};
-use crate::hubs::{HubState, HubView, Hubs, HubsError, HubsRequest};
+use crate::hubs::HubsError;
 use crate::keys::{self, KeyView, KeysError, KeysRequest, Kind};
 use crate::serve::{self, ServeError};
 use crate::setup::{self, Installation, SetUpError};
@@ -41,7 +38,7 @@ enum Command {
     /// Make and list workspaces; also beside a running server.
     Workspaces(WorkspacesArgs),
     /// Connect, list and forget hubs; also beside a running server.
-    Hubs(HubsArgs),
+    Hubs(hubs::HubsArgs),
     /// Print every setting with its default.
     DefaultConfig,
 }
@@ -138,57 +135,6 @@ enum WorkspacesCommand {
     List,
 }
 
-#[derive(Debug, Args)]
-struct HubsArgs {
-    #[command(subcommand)]
-    command: HubsCommand,
-    #[command(flatten)]
-    place: Place,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-enum HubsCommand {
-    /// Connect a hub. Its locks appear by themselves.
-    Add(HubsAddArgs),
-    /// List hubs, without how to log in there.
-    List,
-    /// Forget a hub and its devices. The hardware is not touched.
-    Remove {
-        /// The id of its connected account, as `list` shows it.
-        hub: Uuid,
-    },
-}
-
-#[derive(Args)]
-struct HubsAddArgs {
-    /// The workspace it is for. May be left out where there is only one.
-    #[arg(long, value_name = "ID")]
-    workspace: Option<Uuid>,
-    /// The kind of hub.
-    #[arg(long, value_parser = PossibleValuesParser::new(Provider::WORDS))]
-    provider: String,
-    /// Where the hub is and how to log in there, such as `{"url": "mqtt://192.168.1.10:1883"}`. Other people on this
-    /// machine may see it: what holds a password belongs into --hub-config-file.
-    #[arg(long, value_name = "JSON", conflicts_with = "hub_config_file")]
-    hub_config: Option<String>,
-    /// A file with the same; `-` reads it from standard input.
-    #[arg(long, value_name = "FILE")]
-    hub_config_file: Option<PathBuf>,
-    /// A name for people.
-    #[arg(long)]
-    name: Option<String>,
-}
-
-/// What is shown here holds no password.
-impl std::fmt::Debug for HubsAddArgs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HubsAddArgs").field("provider", &self.provider).finish_non_exhaustive()
-    }
-}
-
 /// Why a command did not succeed. The text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -248,7 +194,7 @@ impl Cli {
             Command::Init(args) => init(&args).await,
             Command::Keys(args) => keys(args).await,
             Command::Workspaces(args) => workspaces(args).await,
-            Command::Hubs(args) => hubs(args).await,
+            Command::Hubs(args) => hubs::run(args).await,
             Command::DefaultConfig => Ok(write!(io::stdout(), "{}", config::DEFAULTS)?),
         }
     }
@@ -373,93 +319,6 @@ async fn workspaces(args: WorkspacesArgs) -> Result<(), CliError> {
         write!(io::stdout(), "{}", workspaces_table(&found))?;
     }
     Ok(())
-}
-
-async fn hubs(args: HubsArgs) -> Result<(), CliError> {
-    let config = args.place.settings(None)?;
-    let request = match args.command {
-        HubsCommand::Add(args) => {
-            HubsRequest::Add { workspace: args.workspace, hub: Secret::new(hub_parameters(args)?) }
-        }
-        HubsCommand::List => HubsRequest::List,
-        HubsCommand::Remove { hub } => HubsRequest::Remove { hub },
-    };
-    let found = match admin::hubs(&config.admin_socket(), &request).await {
-        Err(AdminError::NotRunning) => {
-            let store = open_existing(&config)?;
-            // The session of a new hub is opened by the next start.
-            let engine = Engine::at_rest(Arc::new(store.clone()), Arc::new(SystemClock::start()));
-            let hubs = Hubs { store: &store, engine: &engine, now: now() };
-            let found = hubs.carry_out(request).await?;
-            store.close().await;
-            found
-        }
-        answer => answer?,
-    };
-    if args.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
-    } else {
-        write!(io::stdout(), "{}", hubs_table(&found))?;
-    }
-    Ok(())
-}
-
-/// The parameters that the API takes for the same.
-fn hub_parameters(args: HubsAddArgs) -> Result<JsonObject, CliError> {
-    let mut parameters = JsonObject::from_iter([("provider".to_owned(), json!(args.provider))]);
-    let config = match args.hub_config_file {
-        Some(file) => Some(hub_config(&file).map_err(|error| CliError::HubConfigFile(file, error))?),
-        None => args.hub_config,
-    };
-    if let Some(config) = config {
-        let config: Value = serde_json::from_str(&config).map_err(CliError::HubConfig)?;
-        parameters.insert("config".to_owned(), config);
-    }
-    if let Some(name) = args.name {
-        parameters.insert("display_name".to_owned(), json!(name));
-    }
-    Ok(parameters)
-}
-
-fn hub_config(file: &Path) -> io::Result<String> {
-    if file != Path::new("-") {
-        return std::fs::read_to_string(file);
-    }
-    let mut text = String::new();
-    io::stdin().lock().read_to_string(&mut text)?;
-    Ok(text)
-}
-
-fn hubs_table(hubs: &[HubView]) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!(
-        "{:<38}{:<10}{:<13}{:<9}{:<38}{}\n",
-        "CONNECTED ACCOUNT ID", "PROVIDER", "STATE", "DEVICES", "WORKSPACE", "NAME"
-    );
-    for hub in hubs {
-        let state = hub.state.map_or("not running", HubState::as_str);
-        let elsewhere = hub.address.as_ref().filter(|address| !hub.display_name.contains(*address));
-        let address = elsewhere.map_or_else(String::new, |address| format!(" ({address})"));
-        let _ = writeln!(
-            text,
-            "{:<38}{:<10}{state:<13}{:<9}{:<38}{}",
-            hub.connected_account_id.to_string(),
-            hub.provider,
-            hub.devices,
-            hub.workspace_id.to_string(),
-            printable(&(hub.display_name.clone() + &address))
-        );
-    }
-    for hub in hubs {
-        if let Some(problem) = &hub.problem {
-            let _ = writeln!(text, "\n{}: {}", printable(&hub.display_name), printable(problem));
-        }
-        if hub.state == Some(HubState::Removed) {
-            let devices = if hub.devices == 1 { "device" } else { "devices" };
-            let _ = writeln!(text, "\nRemoved, with {} {devices}. The hardware was left as it is.", hub.devices);
-        }
-    }
-    text
 }
 
 fn workspaces_table(workspaces: &[WorkspaceView]) -> String {
