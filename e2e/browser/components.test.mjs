@@ -44,7 +44,11 @@ const startPages = async () => {
   })
   pages.listen(0, '127.0.0.1')
   await once(pages, 'listening')
-  return { origin: `http://localhost:${pages.address().port}`, stop: () => pages.close().closeAllConnections() }
+  const stop = () => {
+    pages.close()
+    pages.closeAllConnections()
+  }
+  return { origin: `http://localhost:${pages.address().port}`, stop }
 }
 
 const elementOf = (name, attributes) => {
@@ -66,9 +70,10 @@ before(async () => {
 }, limit)
 
 after(async () => {
-  await browser?.close()
-  await pages?.stop()
+  // The server first: as long as it runs, this program does not end.
   await server?.stop()
+  pages?.stop()
+  await browser?.close()
 }, limit)
 
 /** Opens a page with the element. `paths` fills with the calls to the server; `close` judges what else happened. */
