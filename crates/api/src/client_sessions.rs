@@ -34,7 +34,7 @@ pub struct ClientSession {
     /// The customer it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_key: Option<String>,
-    /// How many devices its accounts have.
+    /// How many devices it may see: those of its accounts, and those granted to its user identity.
     pub device_count: u64,
     /// When it was made.
     pub created_at: Timestamp,

@@ -100,7 +100,7 @@ error_types! {
     DeviceManaged = "device_managed", BAD_REQUEST;
     /// The simulation does not suit this device.
     DeviceTypeNotSupported = "device_type_not_supported", BAD_REQUEST;
-    /// The device can never do this; `data` names `device_id` and `capability`.
+    /// It can never be done here. Of a device, `data` names `device_id` and `capability`.
     NotSupported = "not_supported", BAD_REQUEST;
 
     /// Unknown action attempt; `data` names it.
@@ -126,6 +126,10 @@ error_types! {
     IdempotencyKeyConflict = "idempotency_key_conflict", CONFLICT;
     /// The connected account belongs to another customer already.
     CustomerKeyAlreadySet = "customer_key_already_set", BAD_REQUEST;
+    /// The workspace has a space with this key; `data` names `space_key`.
+    SpaceKeyAlreadyExists = "space_key_already_exists", CONFLICT;
+    /// The workspace has a user identity with the same; `data.field` names what.
+    UserIdentityAlreadyExists = "user_identity_already_exists", CONFLICT;
     /// The workspace already has a connected account for this hub.
     HubAlreadyConnected = "hub_already_connected", CONFLICT;
 

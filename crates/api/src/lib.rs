@@ -38,7 +38,9 @@ pub mod locks;
 pub mod metadata;
 pub mod sandbox;
 pub mod simulations;
+pub mod spaces;
 pub mod unmanaged_devices;
+pub mod user_identities;
 pub mod workspaces;
 
 pub use endpoint::{Credential, Endpoint, EndpointInfo, Rule};
@@ -68,7 +70,9 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         locks::endpoints(),
         sandbox::endpoints(),
         simulations::endpoints(),
+        spaces::endpoints(),
         unmanaged_devices::endpoints(),
+        user_identities::endpoints(),
         workspaces::endpoints(),
     ]
     .concat()

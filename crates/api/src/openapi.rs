@@ -37,6 +37,7 @@ pub fn document(url: &str) -> Value {
         write_out(path, &schemas);
         for operation in path.as_object_mut().into_iter().flat_map(Map::values_mut) {
             operation.get_mut("responses").into_iter().for_each(only_required_may_be_null);
+            name_batch(operation);
         }
     }
     let mut resources: Map<String, Value> = schemas
@@ -80,6 +81,18 @@ fn write_out(node: &mut Value, schemas: &Map<String, Value>) {
     if is_open.is_some_and(|name| schemas.get(name).is_some_and(|schema| !is_resource(schema))) {
         write_out(node, schemas);
     }
+}
+
+/// Names what a batch of resources is made of: its lists of resources that are in the document.
+fn name_batch(operation: &mut Value) {
+    if operation["x-response-key"] != "batch" {
+        return;
+    }
+    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+    let lists = schema["properties"]["batch"]["properties"].as_object().into_iter().flatten();
+    let keys: Vec<&String> =
+        lists.filter(|(_, list)| list["items"].get("$ref").is_some()).map(|(key, _)| key).collect();
+    operation["x-batch-keys"] = json!(keys);
 }
 
 /// `allOf` one thing, or `anyOf` one thing and nothing, is that thing, with the words that stood beside it.

@@ -9,7 +9,11 @@ use crate::attempts::{Attempt, Outcome};
 use crate::credentials::{ClientSession, Key};
 use crate::devices::{Device, DeviceState, Editable};
 use crate::events::Event;
-use crate::ids::{AccountId, AttemptId, CallId, ClientSessionId, DeviceId, KeyId, OperatorId, WorkspaceId};
+use crate::ids::{
+    AccountId, AttemptId, CallId, ClientSessionId, DeviceId, KeyId, OperatorId, SpaceId, UserIdentityId, WorkspaceId,
+};
+use crate::spaces::{Members, Space, SpaceEdit};
+use crate::user_identities::UserIdentity;
 use crate::workspaces::Workspace;
 
 /// One change. It is committed as a whole or not at all, together with its events.
@@ -115,14 +119,18 @@ pub enum Change {
     },
     /// A sandbox workspace is brought back to its start.
     WorkspaceReset(Box<Reset>),
-    /// A client session was made. Conflicts (`"user_identifier_key"`) if a live one has the same key.
+    /// A client session was made. Conflicts (`"user_identifier_key"`) if a live one has the same key,
+    /// (`"user_identity"`) if its identity is gone.
     SessionCreated(Box<ClientSession>),
-    /// A client session's end or grants changed.
+    /// A client session's end or grants changed. Conflicts (`"session"`) if it is gone, (`"user_identity"`) if the
+    /// identity is.
     SessionChanged {
         /// The session.
         session: ClientSessionId,
         /// Its accounts.
         accounts: Vec<AccountId>,
+        /// Its user identity.
+        identity: Option<UserIdentityId>,
         /// Its end.
         expires_at: Timestamp,
     },
@@ -155,6 +163,77 @@ pub enum Change {
     },
     /// Such a call was refused: nothing is kept of it.
     CallReleased(CallId),
+    /// A space was made. Conflicts (`"space_key"`) if the workspace has one with the same key, (`"member"`) if what is
+    /// put into it is gone.
+    SpaceCreated {
+        /// The space.
+        space: Box<Space>,
+        /// What is put into it.
+        members: Members,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// The API changed a space. Conflicts (`"space"`) if it is gone, (`"member"`) if what is put into it is gone or there
+    /// already.
+    SpaceChanged {
+        /// The space.
+        space: SpaceId,
+        /// What is to be.
+        edit: SpaceEdit,
+        /// What is put into it.
+        joined: Members,
+        /// What is taken out of it.
+        left: Members,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// A space is deleted; what was in it stays. Conflicts (`"space"`) if it is gone.
+    SpaceDeleted {
+        /// The space.
+        space: SpaceId,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// A user identity was made. Conflicts (`"user_identity_key"`, `"email_address"`, `"phone_number"`) if the workspace
+    /// has one with the same.
+    IdentityCreated(Box<UserIdentity>),
+    /// The API changed what is known of a user identity. Conflicts as when one is made, and (`"user_identity"`) if it is
+    /// gone.
+    IdentityChanged(Box<UserIdentity>),
+    /// A user identity is deleted with its grants and its client sessions. Conflicts (`"user_identity"`) if it is gone,
+    /// (`"identity_sessions"`) if it has other sessions than these.
+    IdentityDeleted {
+        /// The identity.
+        identity: UserIdentityId,
+        /// Its sessions.
+        sessions: Vec<ClientSessionId>,
+        /// What is told about it.
+        events: Vec<Event>,
+    },
+    /// Other identities become one with `into`, which is found under their ids and keys from now on: their grants and
+    /// client sessions become its own. Conflicts (`"user_identity"`) if one of them is gone.
+    IdentitiesMerged {
+        /// The identity that stays, as it is to be.
+        into: Box<UserIdentity>,
+        /// Those that become part of it.
+        merged: Vec<UserIdentityId>,
+    },
+    /// A device was granted to a user identity. Conflicts (`"grant"`) if one of them is gone, or it was granted before.
+    DeviceGranted {
+        /// The identity.
+        identity: UserIdentityId,
+        /// The device.
+        device: DeviceId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A device is no longer granted to a user identity, if it was.
+    DeviceRevoked {
+        /// The identity.
+        identity: UserIdentityId,
+        /// The device.
+        device: DeviceId,
+    },
     /// A key was made.
     KeyCreated {
         /// The key.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::ids::{AccountId, ClientSessionId, KeyId, OperatorId, WorkspaceId};
+use crate::ids::{AccountId, ClientSessionId, DeviceId, KeyId, OperatorId, UserIdentityId, WorkspaceId};
+use crate::scope::Scope;
 
 /// What a key is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +58,10 @@ pub struct ClientSession {
     pub user_identifier_key: Option<String>,
     /// The accounts whose devices it may see.
     pub accounts: Vec<AccountId>,
+    /// The user identity whose grants it has.
+    pub identity: Option<UserIdentityId>,
+    /// The devices that were granted to that identity. Read with the session, never written with it.
+    pub granted: Vec<Granted>,
     /// The application's id of its customer, echoed back.
     pub customer_key: Option<String>,
     /// When it was made.
@@ -74,10 +79,20 @@ impl fmt::Debug for ClientSession {
             .field("workspace", &self.workspace)
             .field("short", &self.short)
             .field("accounts", &self.accounts)
+            .field("identity", &self.identity)
             .field("expires_at", &self.expires_at)
             .field("revoked_at", &self.revoked_at)
             .finish_non_exhaustive()
     }
+}
+
+/// A device that was granted to a user identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The device.
+    pub device: DeviceId,
+    /// The account through which it is reached. It is not granted with the device.
+    pub account: AccountId,
 }
 
 /// Whether a client session may be used.
@@ -92,6 +107,16 @@ pub enum SessionStanding {
 }
 
 impl ClientSession {
+    /// What the session may touch: the devices of its accounts, and those granted to its user identity.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let scope = Scope::of_session(self.workspace, self.id, self.accounts.clone());
+        match self.identity {
+            Some(identity) => scope.with_identity(identity, self.granted.iter().map(|grant| grant.device).collect()),
+            None => scope,
+        }
+    }
+
     /// Whether the session may be used at `now`. A revoked session that also expired counts as revoked.
     #[must_use]
     pub fn standing(&self, now: Timestamp) -> SessionStanding {
@@ -121,6 +146,8 @@ mod tests {
             token: String::new(),
             user_identifier_key: None,
             accounts: Vec::new(),
+            identity: None,
+            granted: Vec::new(),
             customer_key: None,
             created_at: Timestamp::UNIX_EPOCH,
             expires_at: Timestamp::MAX,

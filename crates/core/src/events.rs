@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::accounts::LinkTrouble;
 use crate::devices::{BatteryStatus, OfflineBecause};
-use crate::ids::{AccountId, AttemptId, ClientSessionId, DeviceId, EventId, WorkspaceId};
+use crate::ids::{AccountId, AttemptId, ClientSessionId, DeviceId, EventId, SpaceId, WorkspaceId};
 use crate::locks::{Action, Bolt};
 
 /// One event. Its `created_at` is given at the commit, so that it never decreases within the database.
@@ -35,7 +35,8 @@ pub struct RecordedEvent {
     pub event: Event,
     /// The device's custom metadata at the time of reading, as JSON text; `None` if the device is gone.
     pub device_custom_metadata: Option<String>,
-    /// The account's custom metadata at the time of reading, as JSON text; `None` if the account is gone.
+    /// The account's custom metadata at the time of reading, as JSON text; `None` if the account is gone or the reader
+    /// may not see it.
     pub account_custom_metadata: Option<String>,
 }
 
@@ -131,6 +132,23 @@ pub enum EventKind {
         /// Which.
         session: ClientSessionId,
     },
+    /// A space was made.
+    SpaceCreated(SpaceFacts),
+    /// A space was deleted.
+    SpaceDeleted(SpaceFacts),
+    /// Devices came into a space or left it.
+    SpaceDeviceMembershipChanged(SpaceFacts),
+}
+
+/// What events tell of a space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpaceFacts {
+    /// Which.
+    pub space: SpaceId,
+    /// The application's own id of it.
+    pub key: Option<String>,
+    /// The devices that are in it now; of a deleted space, those that were.
+    pub devices: Vec<DeviceId>,
 }
 
 impl EventKind {
@@ -164,6 +182,20 @@ impl EventKind {
             }
             Self::AccountDeleted => "connected_account.deleted",
             Self::SessionDeleted { .. } => "client_session.deleted",
+            Self::SpaceCreated(_) => "space.created",
+            Self::SpaceDeleted(_) => "space.deleted",
+            Self::SpaceDeviceMembershipChanged(_) => "space.device_membership_changed",
+        }
+    }
+
+    /// The space that the event is about.
+    #[must_use]
+    pub const fn space(&self) -> Option<SpaceId> {
+        match self {
+            Self::SpaceCreated(facts) | Self::SpaceDeleted(facts) | Self::SpaceDeviceMembershipChanged(facts) => {
+                Some(facts.space)
+            }
+            _ => None,
         }
     }
 }

@@ -64,6 +64,10 @@ ids! {
     ClientSessionId,
     /// An API key, a personal access token or a publishable key.
     KeyId,
+    /// A space: a room, a flat, a building.
+    SpaceId,
+    /// A user identity: one end user of the application.
+    UserIdentityId,
     /// A person who runs the installation; owns personal access tokens.
     OperatorId,
 }

@@ -20,5 +20,7 @@ pub mod memory;
 pub mod pins;
 pub mod ports;
 pub mod scope;
+pub mod spaces;
 pub mod time;
+pub mod user_identities;
 pub mod workspaces;

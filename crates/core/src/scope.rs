@@ -1,6 +1,6 @@
 //! What a caller may touch. Every read and write takes a scope first, so a query without a tenant does not compile.
 
-use crate::ids::{AccountId, ClientSessionId, DeviceId, WorkspaceId};
+use crate::ids::{AccountId, ClientSessionId, DeviceId, UserIdentityId, WorkspaceId};
 
 /// The part of the installation that one request may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub enum Reach {
         session: ClientSessionId,
         /// The accounts whose devices it may see.
         accounts: Vec<AccountId>,
+        /// The user identity whose grants it has.
+        identity: Option<UserIdentityId>,
+        /// The devices that were granted to that identity, of whatever account.
+        devices: Vec<DeviceId>,
     },
 }
 
@@ -30,10 +34,20 @@ impl Scope {
         Self { workspace, reach: Reach::Whole }
     }
 
-    /// What `session` was granted in `workspace`.
+    /// What `session` was granted in `workspace`: the devices of these accounts. See [`Scope::with_identity`].
     #[must_use]
     pub const fn of_session(workspace: WorkspaceId, session: ClientSessionId, accounts: Vec<AccountId>) -> Self {
-        Self { workspace, reach: Reach::Session { session, accounts } }
+        Self { workspace, reach: Reach::Session { session, accounts, identity: None, devices: Vec::new() } }
+    }
+
+    /// The same scope of a session with what its user identity was granted. A scope that is not a session's has
+    /// everything already.
+    #[must_use]
+    pub fn with_identity(mut self, of: UserIdentityId, granted: Vec<DeviceId>) -> Self {
+        if let Reach::Session { identity, devices, .. } = &mut self.reach {
+            (*identity, *devices) = (Some(of), granted);
+        }
+        self
     }
 
     /// The workspace that everything in this scope belongs to.
@@ -48,7 +62,7 @@ impl Scope {
         &self.reach
     }
 
-    /// Whether devices of `account` may be seen, given that the account belongs to this workspace.
+    /// Whether `account` with all its devices may be seen, given that it belongs to this workspace.
     #[must_use]
     pub fn sees_account(&self, account: AccountId) -> bool {
         match &self.reach {
@@ -58,16 +72,21 @@ impl Scope {
     }
 
     /// Judges one device: in scope, invisible (another tenant's: as if it did not exist) or refused (same workspace,
-    /// outside the session's grant).
+    /// outside the session's grants).
     #[must_use]
-    pub fn judge(&self, workspace: WorkspaceId, account: AccountId, _device: DeviceId) -> Visibility {
+    pub fn judge(&self, workspace: WorkspaceId, account: AccountId, device: DeviceId) -> Visibility {
         if workspace != self.workspace {
             Visibility::Invisible
-        } else if self.sees_account(account) {
+        } else if self.sees_account(account) || self.was_granted(device) {
             Visibility::Visible
         } else {
             Visibility::Refused
         }
+    }
+
+    /// Whether the device by itself was granted to the session's user identity.
+    fn was_granted(&self, device: DeviceId) -> bool {
+        matches!(&self.reach, Reach::Session { devices, .. } if devices.contains(&device))
     }
 }
 

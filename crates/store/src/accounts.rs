@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use thumbturn_core::accounts::{Account, AccountEdit, LinkState, LinkTrouble, Provider};
-use thumbturn_core::ids::{AccountId, WorkspaceId};
+use thumbturn_core::ids::{AccountId, DeviceId, SpaceId, WorkspaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::{Reach, Scope};
 
 use crate::Store;
+use crate::devices;
 use crate::error::Corrupt;
 use crate::metadata::{self, MetadataValue};
 use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
@@ -28,6 +29,8 @@ pub struct AccountFilter {
     pub customer_key: Option<String>,
     /// Those granted to the session that holds this user identifier key.
     pub user_identifier_key: Option<String>,
+    /// Those in one of these spaces, or with devices in one.
+    pub spaces: Option<Vec<SpaceId>>,
     /// What their custom metadata must have.
     pub metadata: Vec<(String, MetadataValue)>,
     /// A part of the id, the provider, the customer key or a value of the custom metadata; case does not matter.
@@ -195,15 +198,21 @@ pub(crate) fn and_of_customer(sql: &mut Sql, column: &str, workspace: WorkspaceI
     }
 }
 
-/// Adds the condition that `column` is an account granted to the session that holds this user identifier key.
-pub(crate) fn and_of_user(sql: &mut Sql, column: &str, workspace: WorkspaceId, user_key: Option<&String>) {
-    if let Some(user_key) = user_key {
-        sql.push(" AND ").push(column).push(
-            " IN (SELECT g.account_id FROM session_accounts g JOIN client_sessions s ON s.id = g.session_id \
-             WHERE s.retired = 0 AND s.workspace_id = ",
-        );
-        sql.bind(workspace).push(" AND s.user_identifier_key = ").bind(user_key).push(")");
-    }
+/// Adds that `column` is an account granted to the session that holds this user identifier key.
+pub(crate) fn of_user(sql: &mut Sql, column: &str, workspace: WorkspaceId, user_key: &str) {
+    sql.push(column).push(
+        " IN (SELECT g.account_id FROM session_accounts g JOIN client_sessions s ON s.id = g.session_id \
+         WHERE s.retired = 0 AND s.workspace_id = ",
+    );
+    sql.bind(workspace).push(" AND s.user_identifier_key = ").bind(user_key).push(")");
+}
+
+/// Adds the condition that an account is in one of these spaces, or has devices in one.
+fn and_in_spaces(sql: &mut Sql, spaces: Option<&Vec<SpaceId>>) {
+    let Some(spaces) = spaces else { return };
+    sql.push(" AND (id IN (SELECT account_id FROM space_accounts WHERE ").within("space_id", spaces.iter().copied());
+    sql.push(") OR id IN (SELECT d.account_id FROM space_devices m JOIN devices d ON d.id = m.device_id WHERE ");
+    sql.within("m.space_id", spaces.iter().copied()).push("))");
 }
 
 fn list(scope: &Scope, filter: &AccountFilter, after: Option<Cursor>, limit: usize) -> Query<Account> {
@@ -214,7 +223,10 @@ fn list(scope: &Scope, filter: &AccountFilter, after: Option<Cursor>, limit: usi
         sql.and_in("id", ids.iter().copied());
     }
     sql.and_eq("customer_key", filter.customer_key.as_ref());
-    and_of_user(&mut sql, "id", scope.workspace(), filter.user_identifier_key.as_ref());
+    if let Some(user_key) = &filter.user_identifier_key {
+        of_user(sql.push(" AND "), "id", scope.workspace(), user_key);
+    }
+    and_in_spaces(&mut sql, filter.spaces.as_ref());
     let paged = if filter.ids.is_some() { paged_of_ids } else { paged };
     paged(&mut sql, after, limit);
     sql.query(map)
@@ -252,14 +264,20 @@ impl Store {
         Ok(Page { items, next: found.next })
     }
 
-    /// How many devices these accounts have together, managed or not.
+    /// How many devices these accounts have together with these devices, managed or not.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn device_count(&self, scope: &Scope, accounts: &[AccountId]) -> Result<u64, StoreError> {
+    pub async fn device_count(
+        &self,
+        scope: &Scope,
+        accounts: &[AccountId],
+        devices: &[DeviceId],
+    ) -> Result<u64, StoreError> {
         let mut sql = Sql::new("SELECT COUNT(*) FROM devices WHERE workspace_id = ");
-        sql.bind(scope.workspace()).and_in("account_id", accounts.iter().copied());
-        and_seen(&mut sql, "account_id", scope);
+        sql.bind(scope.workspace()).push(" AND (").within("account_id", accounts.iter().copied());
+        sql.push(" OR ").within("id", devices.iter().copied()).push(")");
+        devices::and_seen(&mut sql, "account_id", "id", scope);
         Ok(self.readers().one(sql.query(one_integer)).await?.unsigned_abs())
     }
 
@@ -270,7 +288,7 @@ impl Store {
     pub async fn device_counts(&self, scope: &Scope) -> Result<HashMap<AccountId, u64>, StoreError> {
         let mut sql = Sql::new("SELECT account_id, COUNT(*) FROM devices WHERE workspace_id = ");
         sql.bind(scope.workspace());
-        and_seen(&mut sql, "account_id", scope);
+        devices::and_seen(&mut sql, "account_id", "id", scope);
         sql.push(" GROUP BY account_id");
         let query = sql.query(|row| {
             let mut row = Columns::of(row);

@@ -9,7 +9,7 @@ use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::Scope;
 
 use crate::Store;
-use crate::accounts::and_seen;
+use crate::devices::and_seen;
 use crate::error::Corrupt;
 use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
 use crate::sql::Sql;
@@ -141,7 +141,7 @@ fn place(attempt: &Attempt) -> Cursor {
 fn list(scope: &Scope, filter: &AttemptFilter, after: Option<Cursor>, limit: usize) -> Query<Attempt> {
     let mut sql = Sql::new(COLUMNS);
     sql.push(" WHERE workspace_id = ").bind(scope.workspace());
-    and_seen(&mut sql, "account_id", scope);
+    and_seen(&mut sql, "account_id", "device_id", scope);
     if let Some(ids) = &filter.ids {
         sql.and_in("id", ids.iter().copied());
     }
@@ -152,7 +152,7 @@ fn list(scope: &Scope, filter: &AttemptFilter, after: Option<Cursor>, limit: usi
 }
 
 impl Store {
-    /// One attempt. A session sees only those on devices of its accounts. Outlives its device.
+    /// One attempt. A session sees only those on its devices. Outlives its device.
     ///
     /// # Errors
     /// If the database cannot be read.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
-use thumbturn_core::ids::{AccountId, ClientSessionId, DeviceId, KeyId, WorkspaceId};
+use thumbturn_core::ids::{AccountId, ClientSessionId, DeviceId, KeyId, UserIdentityId, WorkspaceId};
 use thumbturn_core::locks::Route;
 use thumbturn_core::workspaces::Workspace;
 
@@ -24,8 +24,12 @@ pub(crate) enum Stale {
     Session(ClientSessionId),
     /// All but the workspace itself and its keys is gone.
     Tenant(WorkspaceId),
-    /// The account is gone, and with it its devices and its place in sessions.
+    /// The identity's grants changed, and with them what its sessions may touch.
+    Identity(UserIdentityId),
+    /// The account is gone, and with it its devices, their grants and its place in sessions.
     Account(AccountId),
+    /// The device is gone, and with it its grants. Its id may come back.
+    Device(DeviceId),
     Route(DeviceId),
     /// The route, unless it already says so of the device's removal.
     Removal(DeviceId, bool),
@@ -52,7 +56,7 @@ impl Caches {
     /// Forgets what a batch of changes made stale, with at most one walk through each cache.
     pub(crate) fn forget<'a>(&self, stale: impl Iterator<Item = &'a Stale>) {
         let (mut keys, mut sessions, mut accounts) = (HashSet::new(), HashSet::new(), HashSet::new());
-        let mut tenants = HashSet::new();
+        let (mut tenants, mut identities, mut devices) = (HashSet::new(), HashSet::new(), HashSet::new());
         for stale in stale {
             match stale {
                 Stale::Key(id) => drop(keys.insert(*id)),
@@ -60,7 +64,12 @@ impl Caches {
                 Stale::Workspaces => self.workspaces.forget_where(|_| true),
                 Stale::Session(id) => drop(sessions.insert(*id)),
                 Stale::Tenant(id) => drop(tenants.insert(*id)),
+                Stale::Identity(id) => drop(identities.insert(*id)),
                 Stale::Account(id) => drop(accounts.insert(*id)),
+                Stale::Device(id) => {
+                    self.routes.forget(id);
+                    devices.insert(*id);
+                }
                 Stale::Route(id) => self.routes.forget(id),
                 Stale::Removal(id, removed) => self.routes.forget_unless(id, |route| route.is_removed == *removed),
             }
@@ -72,11 +81,18 @@ impl Caches {
             let is_gone = |route: &Route| accounts.contains(&route.account) || tenants.contains(&route.workspace);
             self.routes.forget_where(is_gone);
         }
-        if !sessions.is_empty() || !accounts.is_empty() || !tenants.is_empty() {
-            let names_one = |session: &ClientSession| session.accounts.iter().any(|id| accounts.contains(id));
-            let is_one =
-                |session: &ClientSession| sessions.contains(&session.id) || tenants.contains(&session.workspace);
-            self.sessions.forget_where(|session| is_one(session) || names_one(session));
+        let are_known =
+            [sessions.is_empty(), accounts.is_empty(), tenants.is_empty(), identities.is_empty(), devices.is_empty()];
+        if are_known.contains(&false) {
+            let is_stale = |session: &ClientSession| {
+                let mut named = session.accounts.iter().chain(session.granted.iter().map(|grant| &grant.account));
+                sessions.contains(&session.id)
+                    || tenants.contains(&session.workspace)
+                    || named.any(|account| accounts.contains(account))
+                    || session.granted.iter().any(|grant| devices.contains(&grant.device))
+                    || session.identity.is_some_and(|identity| identities.contains(&identity))
+            };
+            self.sessions.forget_where(is_stale);
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use thumbturn_core::devices::Device;
-use thumbturn_core::ids::{AccountId, DeviceId};
+use thumbturn_core::ids::{AccountId, DeviceId, SpaceId, UserIdentityId, WorkspaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::Scope;
 
 use crate::Store;
-use crate::accounts::{and_of_customer, and_of_user, and_seen};
-use crate::devices::{COLUMNS, map};
+use crate::accounts::{and_of_customer, of_user};
+use crate::devices::{COLUMNS, and_seen, map};
 use crate::metadata::{self, MetadataValue};
 use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
 use crate::sql::Sql;
@@ -28,6 +28,10 @@ pub struct DeviceFilter {
     pub customer_key: Option<String>,
     /// Those that the session which holds this user identifier key sees.
     pub user_identifier_key: Option<String>,
+    /// Those in one of these spaces.
+    pub spaces: Option<Vec<SpaceId>>,
+    /// Those granted to this user identity.
+    pub granted_to: Option<UserIdentityId>,
     /// Those of these types.
     pub device_types: Option<Vec<String>>,
     /// Those of this maker; case does not matter.
@@ -74,10 +78,37 @@ fn mentions(device: &Device, part: &str) -> bool {
         || metadata::mentions(&device.custom_metadata, part)
 }
 
+/// Adds the condition that a device may be seen by the session that holds this user identifier key: its account or
+/// itself was granted.
+fn and_of_user(sql: &mut Sql, workspace: WorkspaceId, user_key: Option<&String>) {
+    let Some(user_key) = user_key else { return };
+    of_user(sql.push(" AND ("), "account_id", workspace, user_key);
+    sql.push(
+        " OR id IN (SELECT g.device_id FROM device_grants g JOIN client_sessions s \
+         ON s.user_identity_id = g.user_identity_id WHERE s.retired = 0 AND s.workspace_id = ",
+    );
+    sql.bind(workspace).push(" AND s.user_identifier_key = ").bind(user_key).push("))");
+}
+
+/// Adds the condition that a device is in one of these spaces, by itself or with its account.
+fn and_in_spaces(sql: &mut Sql, spaces: Option<&Vec<SpaceId>>) {
+    let Some(spaces) = spaces else { return };
+    sql.push(" AND (id IN (SELECT device_id FROM space_devices WHERE ").within("space_id", spaces.iter().copied());
+    sql.push(") OR account_id IN (SELECT account_id FROM space_accounts WHERE ");
+    sql.within("space_id", spaces.iter().copied()).push("))");
+}
+
+/// Adds the condition that a device was granted to this user identity.
+fn and_granted_to(sql: &mut Sql, identity: Option<UserIdentityId>) {
+    if let Some(identity) = identity {
+        sql.push(" AND id IN (SELECT device_id FROM device_grants WHERE user_identity_id = ").bind(identity).push(")");
+    }
+}
+
 fn list(scope: &Scope, filter: &DeviceFilter, after: Option<Cursor>, limit: usize) -> Query<Device> {
     let mut sql = Sql::new(COLUMNS);
     sql.push(" WHERE workspace_id = ").bind(scope.workspace());
-    and_seen(&mut sql, "account_id", scope);
+    and_seen(&mut sql, "account_id", "id", scope);
     if let Some(ids) = &filter.ids {
         sql.and_in("id", ids.iter().copied());
     }
@@ -88,7 +119,9 @@ fn list(scope: &Scope, filter: &DeviceFilter, after: Option<Cursor>, limit: usiz
         sql.and_in("device_type", types);
     }
     and_of_customer(&mut sql, "account_id", scope.workspace(), filter.customer_key.as_ref());
-    and_of_user(&mut sql, "account_id", scope.workspace(), filter.user_identifier_key.as_ref());
+    and_of_user(&mut sql, scope.workspace(), filter.user_identifier_key.as_ref());
+    and_in_spaces(&mut sql, filter.spaces.as_ref());
+    and_granted_to(&mut sql, filter.granted_to);
     sql.and_eq("manufacturer", filter.manufacturer.as_ref().map(|name| name.to_lowercase()));
     sql.and_eq("is_managed", filter.managed);
     if let Some(before) = filter.created_before {

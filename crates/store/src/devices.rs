@@ -6,10 +6,11 @@ use thumbturn_core::devices::{About, Device, DeviceState, Editable, OfflineBecau
 use thumbturn_core::ids::{AccountId, DeviceId, NativeId};
 use thumbturn_core::locks::{Bolt, Route};
 use thumbturn_core::ports::StoreError;
-use thumbturn_core::scope::{Scope, Visibility};
+use thumbturn_core::scope::{self, Scope, Visibility};
 
 use crate::Store;
 use crate::error::Corrupt;
+use crate::sql::Sql;
 use crate::statement::{Columns, Query, Row, Statement, Value, args};
 
 pub(crate) const COLUMNS: &str = "SELECT id, workspace_id, account_id, provider, native_id, name, device_type, \
@@ -263,6 +264,15 @@ fn map_route(row: &dyn Row) -> Result<Route, Corrupt> {
         has_keypad: row.flag()?,
         is_removed: map_reach(row)?.is_removed(),
     })
+}
+
+/// Adds the condition that a device, whose id is in `device` and its account's in `account`, is one which `scope` sees:
+/// the condition of [`Scope::judge`] within a workspace.
+pub(crate) fn and_seen(sql: &mut Sql, account: &str, device: &str, scope: &Scope) {
+    if let scope::Reach::Session { accounts, devices, .. } = scope.reach() {
+        sql.push(" AND (").within(account, accounts.iter().copied());
+        sql.push(" OR ").within(device, devices.iter().copied()).push(")");
+    }
 }
 
 /// What `scope` may know of `devices`, which all have what was looked for: the first that it may see.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use thumbturn_core::devices::BatteryStatus;
-use thumbturn_core::events::{EventKind, Method};
-use thumbturn_core::ids::{AttemptId, ClientSessionId};
+use thumbturn_core::events::{EventKind, Method, SpaceFacts};
+use thumbturn_core::ids::{AttemptId, ClientSessionId, DeviceId, SpaceId};
 use thumbturn_core::locks::{Action, Bolt};
 use uuid::Uuid;
 
@@ -31,6 +31,12 @@ struct Detail {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    devices: Option<Vec<Uuid>>,
 }
 
 /// The attempt that an event names.
@@ -68,6 +74,14 @@ fn detail_of(kind: &EventKind) -> Detail {
         }
         EventKind::LockAccessDenied { reason } => Detail { reason: reason.and_then(word), ..Detail::default() },
         EventKind::SessionDeleted { session } => Detail { session: Some(session.0), ..Detail::default() },
+        EventKind::SpaceCreated(facts)
+        | EventKind::SpaceDeleted(facts)
+        | EventKind::SpaceDeviceMembershipChanged(facts) => Detail {
+            space: Some(facts.space.0),
+            space_key: facts.key.clone(),
+            devices: Some(facts.devices.iter().map(|device| device.0).collect()),
+            ..Detail::default()
+        },
         // The type or a column says everything. Listed, so that a new kind cannot lose its details unseen.
         EventKind::DeviceAdded
         | EventKind::DeviceConnected { .. }
@@ -122,7 +136,18 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
         }
         "connected_account.deleted" => EventKind::AccountDeleted,
         "client_session.deleted" => EventKind::SessionDeleted { session: ClientSessionId(detail.session?) },
+        "space.created" => EventKind::SpaceCreated(space_facts(detail)?),
+        "space.deleted" => EventKind::SpaceDeleted(space_facts(detail)?),
+        "space.device_membership_changed" => EventKind::SpaceDeviceMembershipChanged(space_facts(detail)?),
         _ => return ended_from(name, attempt?),
+    })
+}
+
+fn space_facts(detail: Detail) -> Option<SpaceFacts> {
+    Some(SpaceFacts {
+        space: SpaceId(detail.space?),
+        key: detail.space_key,
+        devices: detail.devices?.into_iter().map(DeviceId).collect(),
     })
 }
 
@@ -168,6 +193,11 @@ mod tests {
 
     use super::*;
 
+    fn space(key: Option<&str>, devices: &[u128]) -> SpaceFacts {
+        let devices = devices.iter().map(|n| DeviceId(Uuid::from_u128(*n))).collect();
+        SpaceFacts { space: SpaceId(Uuid::from_u128(9)), key: key.map(str::to_owned), devices }
+    }
+
     #[test]
     fn every_kind_comes_back_as_it_was() {
         let attempt = AttemptId(Uuid::from_u128(7));
@@ -199,6 +229,9 @@ mod tests {
             EventKind::AccountCompletedFirstSyncAfterReconnection,
             EventKind::AccountDeleted,
             EventKind::SessionDeleted { session: ClientSessionId(Uuid::from_u128(8)) },
+            EventKind::SpaceCreated(space(None, &[])),
+            EventKind::SpaceDeleted(space(Some("lobby"), &[1])),
+            EventKind::SpaceDeviceMembershipChanged(space(Some("lobby"), &[2, 1])),
         ];
         let ends =
             Action::ALL.into_iter().flat_map(|action| [true, false].map(|end| EventKind::of_end(attempt, action, end)));

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use thumbturn_core::events::{Event, RecordedEvent};
-use thumbturn_core::ids::{AccountId, DeviceId, EventId};
+use thumbturn_core::ids::{AccountId, DeviceId, EventId, SpaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::Scope;
 
 use crate::Store;
-use crate::accounts::{and_of_customer, and_seen};
+use crate::accounts::and_of_customer;
+use crate::devices::and_seen;
 use crate::error::Corrupt;
 use crate::event_detail;
 use crate::sql::Sql;
@@ -37,6 +38,8 @@ pub struct EventFilter {
     pub accounts: Option<Vec<AccountId>>,
     /// About this customer's accounts.
     pub customer_key: Option<String>,
+    /// About these spaces.
+    pub spaces: Option<Vec<SpaceId>>,
 }
 
 pub(crate) fn insert(event: &Event) -> Result<Statement, Corrupt> {
@@ -49,11 +52,12 @@ pub(crate) fn insert(event: &Event) -> Result<Statement, Corrupt> {
         event_detail::attempt_of(&event.kind),
         event.occurred_at,
         event_detail::to_json(&event.kind)?,
+        event.kind.space(),
     ];
     args.push(Value::CommitTime);
     Ok(Statement::any(
         "INSERT INTO events (event_id, workspace_id, type, device_id, account_id, attempt_id, occurred_at, detail, \
-         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         space_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         args,
     ))
 }
@@ -77,7 +81,7 @@ fn map(row: &dyn Row) -> Result<RecordedEvent, Corrupt> {
 fn matching(scope: &Scope, filter: &EventFilter) -> Sql {
     let mut sql = Sql::new(COLUMNS);
     sql.push(" WHERE e.workspace_id = ").bind(scope.workspace());
-    and_seen(&mut sql, "e.account_id", scope);
+    and_seen(&mut sql, "e.account_id", "e.device_id", scope);
     if let Some(after) = filter.after {
         sql.push(" AND e.created_at > ").bind(after);
     }
@@ -103,22 +107,33 @@ fn matching(scope: &Scope, filter: &EventFilter) -> Sql {
         sql.and_in("e.account_id", accounts.iter().copied());
     }
     and_of_customer(&mut sql, "e.account_id", scope.workspace(), filter.customer_key.as_ref());
+    if let Some(spaces) = &filter.spaces {
+        sql.and_in("e.space_id", spaces.iter().copied());
+    }
     sql
 }
 
+/// The event as `scope` may see it: whoever was granted a device was not granted its account.
+fn shown(scope: &Scope, mut event: RecordedEvent) -> RecordedEvent {
+    if event.event.account.is_some_and(|account| !scope.sees_account(account)) {
+        event.account_custom_metadata = None;
+    }
+    event
+}
+
 impl Store {
-    /// The newest event that `filter` lets through. A session sees only events of its accounts.
+    /// The newest event that `filter` lets through. A session sees only events of its accounts and devices.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub async fn event(&self, scope: &Scope, filter: &EventFilter) -> Result<Option<RecordedEvent>, StoreError> {
         let mut sql = matching(scope, filter);
         sql.push(" ORDER BY e.created_at DESC, e.sequence DESC LIMIT 1");
-        self.readers().first(sql.query(map)).await
+        Ok(self.readers().first(sql.query(map)).await?.map(|event| shown(scope, event)))
     }
 
     /// The events that `filter` lets through, in the order of their commits: at most `limit`, leaving out the first
-    /// `offset`. A session sees only events of its accounts.
+    /// `offset`. A session sees only events of its accounts and devices.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -133,7 +148,7 @@ impl Store {
         let mut sql = matching(scope, filter);
         sql.push(" ORDER BY e.created_at, e.sequence LIMIT ").bind(number(limit));
         sql.push(" OFFSET ").bind(number(offset));
-        self.readers().all(sql.query(map)).await
+        Ok(self.readers().all(sql.query(map)).await?.into_iter().map(|event| shown(scope, event)).collect())
     }
 
     /// The place of the newest event in commit order; 0 if there is none yet. Where a live stream begins.

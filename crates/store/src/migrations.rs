@@ -3,8 +3,11 @@
 use rusqlite::Connection;
 
 /// Every step, in order; the schema's version is how many were taken.
-const STEPS: &[&str] =
-    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_actions.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_actions.sql"),
+    include_str!("../migrations/0003_spaces_and_identities.sql"),
+];
 
 /// The newest schema that this program knows.
 pub(crate) const KNOWN: i64 = STEPS.len() as i64;

@@ -1,8 +1,10 @@
 //! Client sessions and what they were granted.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
-use thumbturn_core::credentials::ClientSession;
-use thumbturn_core::ids::{AccountId, ClientSessionId, WorkspaceId};
+use thumbturn_core::credentials::{ClientSession, Granted};
+use thumbturn_core::ids::{AccountId, ClientSessionId, UserIdentityId, WorkspaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::{Reach, Scope};
 
@@ -14,7 +16,7 @@ use crate::statement::{Columns, Query, Row, Statement, args};
 
 /// One row for each account of a session, and one without account for a session that has none.
 const COLUMNS: &str = "SELECT s.id, s.workspace_id, s.short, s.long_hash, s.token, s.user_identifier_key, \
-                       s.customer_key, s.created_at, s.expires_at, s.revoked_at, a.account_id \
+                       s.user_identity_id, s.customer_key, s.created_at, s.expires_at, s.revoked_at, a.account_id \
                        FROM client_sessions s LEFT JOIN session_accounts a ON a.session_id = s.id";
 const ORDER: &str = " ORDER BY s.created_at, s.id, a.place";
 
@@ -27,6 +29,10 @@ pub struct SessionFilter {
     pub user_identifier_key: Option<String>,
     /// Those without a user identifier key.
     pub without_user_identifier_key: bool,
+    /// Those of this user identity.
+    pub identity: Option<UserIdentityId>,
+    /// Those without a user identity.
+    pub without_identity: bool,
     /// Those that were not revoked.
     pub unrevoked: bool,
 }
@@ -49,7 +55,18 @@ pub(crate) fn insert(session: &ClientSession, secrets: &Secrets) -> Result<Vec<S
             session.revoked_at,
         ],
     );
-    Ok(std::iter::once(insert).chain(grants(session.id, &session.accounts)).collect())
+    let identity = session.identity.map(|identity| belongs_to(session.id, identity));
+    Ok(std::iter::once(insert).chain(grants(session.id, &session.accounts)).chain(identity).collect())
+}
+
+/// Gives a session to an identity of its own workspace, and to no other.
+fn belongs_to(session: ClientSessionId, identity: UserIdentityId) -> Statement {
+    Statement::one(
+        "UPDATE client_sessions SET user_identity_id = $2 WHERE id = $1 AND EXISTS (SELECT 1 FROM user_identities i \
+         WHERE i.id = $2 AND i.workspace_id = client_sessions.workspace_id AND i.merged_into IS NULL)",
+        args![session, identity],
+        "user_identity",
+    )
 }
 
 /// Grants accounts of the session's own workspace, and no others.
@@ -72,16 +89,22 @@ fn grants(session: ClientSessionId, accounts: &[AccountId]) -> Vec<Statement> {
     granted.into_iter().enumerate().map(grant).collect()
 }
 
-pub(crate) fn change(session: ClientSessionId, accounts: &[AccountId], expires_at: Timestamp) -> Vec<Statement> {
+pub(crate) fn change(
+    session: ClientSessionId,
+    accounts: &[AccountId],
+    identity: Option<UserIdentityId>,
+    expires_at: Timestamp,
+) -> Vec<Statement> {
     let mut statements = vec![
         Statement::one(
-            "UPDATE client_sessions SET expires_at = $2 WHERE id = $1",
+            "UPDATE client_sessions SET expires_at = $2, user_identity_id = NULL WHERE id = $1",
             args![session, expires_at],
             "session",
         ),
         Statement::any("DELETE FROM session_accounts WHERE session_id = $1", args![session]),
     ];
     statements.extend(grants(session, accounts));
+    statements.extend(identity.map(|identity| belongs_to(session, identity)));
     statements
 }
 
@@ -114,6 +137,8 @@ fn map(row: &dyn Row) -> Result<SessionRow, Corrupt> {
         token: row.text()?,
         user_identifier_key: row.opt_text()?,
         accounts: Vec::new(),
+        identity: row.opt_id()?,
+        granted: Vec::new(),
         customer_key: row.opt_text()?,
         created_at: row.time()?,
         expires_at: row.time()?,
@@ -140,7 +165,37 @@ fn gather(rows: Vec<SessionRow>, secrets: &Secrets) -> Result<Vec<ClientSession>
 
 impl Store {
     async fn find_sessions(&self, query: Query<SessionRow>) -> Result<Vec<ClientSession>, StoreError> {
-        gather(self.readers().all(query).await?, self.secrets())
+        let mut sessions = gather(self.readers().all(query).await?, self.secrets())?;
+        let identities: HashSet<UserIdentityId> = sessions.iter().filter_map(|session| session.identity).collect();
+        if !identities.is_empty() {
+            let grants = self.grants_of(identities).await?;
+            for session in &mut sessions {
+                let granted = session.identity.and_then(|identity| grants.get(&identity));
+                session.granted = granted.cloned().unwrap_or_default();
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// What was granted to each of these identities, oldest grant first.
+    async fn grants_of(
+        &self,
+        identities: impl IntoIterator<Item = UserIdentityId>,
+    ) -> Result<HashMap<UserIdentityId, Vec<Granted>>, StoreError> {
+        let mut sql = Sql::new(
+            "SELECT g.user_identity_id, d.id, d.account_id FROM device_grants g JOIN devices d ON d.id = g.device_id \
+             WHERE ",
+        );
+        sql.within("g.user_identity_id", identities).push(" ORDER BY g.granted_at, g.device_id");
+        let query = sql.query(|row| {
+            let mut row = Columns::of(row);
+            Ok((row.id()?, Granted { device: row.id()?, account: row.id()? }))
+        });
+        let mut grants: HashMap<UserIdentityId, Vec<Granted>> = HashMap::new();
+        for (identity, granted) in self.readers().all(query).await? {
+            grants.entry(identity).or_default().push(granted);
+        }
+        Ok(grants)
     }
 
     /// The session with this short half, whatever its standing: who may come in is for the caller to judge, after
@@ -205,6 +260,10 @@ impl Store {
         sql.and_eq("id", filter.id).and_eq("user_identifier_key", filter.user_identifier_key.as_ref());
         if filter.without_user_identifier_key {
             sql.push(" AND user_identifier_key IS NULL");
+        }
+        sql.and_eq("user_identity_id", filter.identity);
+        if filter.without_identity {
+            sql.push(" AND user_identity_id IS NULL");
         }
         if filter.unrevoked {
             sql.push(" AND revoked_at IS NULL");

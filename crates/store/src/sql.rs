@@ -33,7 +33,12 @@ impl Sql {
 
     /// Adds ` AND <column> IN (…)`. Nothing is in an empty list.
     pub(crate) fn and_in<V: Into<Value>>(&mut self, column: &str, values: impl IntoIterator<Item = V>) -> &mut Self {
-        self.push(" AND ").push(column).push(" IN (");
+        self.push(" AND ").within(column, values)
+    }
+
+    /// Adds `<column> IN (…)`. Nothing is in an empty list.
+    pub(crate) fn within<V: Into<Value>>(&mut self, column: &str, values: impl IntoIterator<Item = V>) -> &mut Self {
+        self.push(column).push(" IN (");
         let mut first = true;
         for value in values {
             if !std::mem::take(&mut first) {

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use thumbturn_core::ids::{
-    AccountId, AttemptId, CallId, ClientSessionId, DeviceId, EventId, KeyId, NativeId, OperatorId, WorkspaceId,
+    AccountId, AttemptId, CallId, ClientSessionId, DeviceId, EventId, KeyId, NativeId, OperatorId, SpaceId,
+    UserIdentityId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -250,4 +251,16 @@ macro_rules! id_values {
     )+};
 }
 
-id_values!(AccountId, AttemptId, CallId, ClientSessionId, DeviceId, EventId, KeyId, OperatorId, WorkspaceId);
+id_values!(
+    AccountId,
+    AttemptId,
+    CallId,
+    ClientSessionId,
+    DeviceId,
+    EventId,
+    KeyId,
+    OperatorId,
+    SpaceId,
+    UserIdentityId,
+    WorkspaceId
+);

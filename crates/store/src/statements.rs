@@ -8,7 +8,9 @@ use crate::caches::Stale;
 use crate::secrets::Secrets;
 use crate::statement::Statement;
 use crate::writer::Plan;
-use crate::{accounts, attempts, credentials, devices, events, kept_calls, sessions, workspaces};
+use crate::{
+    accounts, attempts, credentials, devices, events, kept_calls, sessions, spaces, user_identities, workspaces,
+};
 
 /// What `change` writes, and what it makes stale.
 pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError> {
@@ -54,12 +56,12 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
             with_events(accounts::delete(account), vec![Stale::Account(account)], &events)
         }
         Change::DeviceDeleted { device, events } => {
-            with_events(devices::delete(device), vec![Stale::Route(device)], &events)
+            with_events(devices::delete(device), vec![Stale::Device(device)], &events)
         }
         Change::WorkspaceReset(reset) => plan_reset(&reset, secrets),
         Change::SessionCreated(session) => Ok(fresh(sessions::insert(&session, secrets)?)),
-        Change::SessionChanged { session, accounts, expires_at } => Ok(Plan {
-            statements: sessions::change(session, &accounts, expires_at),
+        Change::SessionChanged { session, accounts, identity, expires_at } => Ok(Plan {
+            statements: sessions::change(session, &accounts, identity, expires_at),
             stale: vec![Stale::Session(session)],
         }),
         Change::SessionRetired(session) => {
@@ -74,6 +76,31 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::CallClaimed(call) => Ok(fresh(kept_calls::claim(&call))),
         Change::CallAnswered { call, answer } => Ok(fresh(vec![kept_calls::answer(&call, &answer.0, secrets)?])),
         Change::CallReleased(call) => Ok(fresh(vec![kept_calls::release(call)])),
+        Change::SpaceCreated { space, members, events } => {
+            with_events(spaces::insert(&space, &members), Vec::new(), &events)
+        }
+        Change::SpaceChanged { space, edit, joined, left, events } => {
+            with_events(spaces::change(space, &edit, &joined, &left), Vec::new(), &events)
+        }
+        Change::SpaceDeleted { space, events } => with_events(vec![spaces::delete(space)], Vec::new(), &events),
+        Change::IdentityCreated(identity) => Ok(fresh(vec![user_identities::insert(&identity)])),
+        Change::IdentityChanged(identity) => Ok(fresh(vec![user_identities::change(&identity)])),
+        Change::IdentityDeleted { identity, sessions, events } => {
+            let stale = sessions.iter().copied().map(Stale::Session).collect();
+            with_events(user_identities::delete(identity, &sessions), stale, &events)
+        }
+        Change::IdentitiesMerged { into, merged } => {
+            let stale = merged.iter().copied().chain([into.id]).map(Stale::Identity).collect();
+            Ok(Plan { statements: user_identities::merge(&into, &merged), stale })
+        }
+        Change::DeviceGranted { identity, device, at } => Ok(Plan {
+            statements: vec![user_identities::grant(identity, device, at)],
+            stale: vec![Stale::Identity(identity)],
+        }),
+        Change::DeviceRevoked { identity, device } => Ok(Plan {
+            statements: vec![user_identities::revoke(identity, device)],
+            stale: vec![Stale::Identity(identity)],
+        }),
         Change::KeyCreated { key, shown } => {
             let mut statements = vec![credentials::insert(&key)];
             let workspace = key.workspace.filter(|_| shown.is_some());

@@ -74,10 +74,12 @@ pub(crate) fn hide_key(key: KeyId) -> Statement {
 /// Deletes everything of a sandbox workspace but the workspace itself and its keys. Idempotency keys go with the
 /// attempts that they name. None of its attempts may be pending: nobody would be left to end it.
 pub(crate) fn empty(workspace: WorkspaceId) -> Vec<Statement> {
-    const TABLES: [&str; 7] = [
+    const TABLES: [&str; 9] = [
         "DELETE FROM session_accounts WHERE session_id IN (SELECT id FROM client_sessions WHERE workspace_id = $1)",
         "DELETE FROM devices WHERE workspace_id = $1",
         "DELETE FROM client_sessions WHERE workspace_id = $1",
+        "DELETE FROM spaces WHERE workspace_id = $1",
+        "DELETE FROM user_identities WHERE workspace_id = $1",
         "DELETE FROM accounts WHERE workspace_id = $1",
         "DELETE FROM events WHERE workspace_id = $1",
         "DELETE FROM idempotency WHERE workspace_id = $1",

@@ -232,7 +232,7 @@ impl Hubs<'_> {
                 self.refuse_suspended(workspace).await?;
                 let hub = ConnectHub::read(hub.expose()).map_err(ApiError::from).map_err(HubRefusal::from)?;
                 let account = self.connect(workspace, hub).await?;
-                let devices = self.store.device_count(&Scope::workspace_wide(workspace), &[account.id]).await?;
+                let devices = self.store.device_count(&Scope::workspace_wide(workspace), &[account.id], &[]).await?;
                 Ok(vec![self.view(&account, devices)])
             }
             HubsRequest::Remove { hub } => self.remove(hub.into()).await,

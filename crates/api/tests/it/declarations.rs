@@ -13,7 +13,7 @@ fn paths_and_names_are_unique() {
         assert!(paths.insert(endpoint.path), "{}", endpoint.path);
         assert!(names.insert(endpoint.name), "{}", endpoint.name);
     }
-    assert_eq!(paths.len(), 50);
+    assert_eq!(paths.len(), 74);
 }
 
 #[test]
@@ -57,7 +57,10 @@ fn response_keys_and_pages_are_as_clients_expect() {
             "/connected_accounts/list",
             "/devices/list",
             "/locks/list",
-            "/devices/unmanaged/list"
+            "/spaces/list",
+            "/devices/unmanaged/list",
+            "/user_identities/list",
+            "/user_identities/unmanaged/list"
         ]
     );
     for endpoint in endpoints().iter().filter(|endpoint| endpoint.paginated) {
@@ -153,6 +156,30 @@ const OFFICIAL: &[(&str, &str, &str, &str)] = &[
     ("/locks/list", "GET", "K P C", "devices locks"),
     ("/locks/lock_door", "POST", "K P C", "action_attempt"),
     ("/locks/unlock_door", "POST", "K P C", "action_attempt"),
+    ("/spaces/add_acs_entrances", "PUT", "K P", ""),
+    ("/spaces/add_connected_account", "PUT", "K P", ""),
+    ("/spaces/add_devices", "PUT", "K P", ""),
+    ("/spaces/create", "POST", "K P", "space"),
+    ("/spaces/delete", "DELETE", "K P", ""),
+    ("/spaces/get", "GET", "K P", "space"),
+    ("/spaces/get_related", "GET", "K P", "batch"),
+    ("/spaces/list", "GET", "K P", "spaces"),
+    ("/spaces/remove_acs_entrances", "DELETE", "K P", ""),
+    ("/spaces/remove_connected_account", "DELETE", "K P", ""),
+    ("/spaces/remove_devices", "DELETE", "K P", ""),
+    ("/spaces/update", "PATCH", "K P", "space"),
+    ("/user_identities/create", "POST", "K P", "user_identity"),
+    ("/user_identities/delete", "DELETE", "K P", ""),
+    ("/user_identities/get", "GET", "K P", "user_identity"),
+    ("/user_identities/grant_access_to_device", "PUT", "K P", ""),
+    ("/user_identities/list", "GET", "K P C", "user_identities"),
+    ("/user_identities/list_accessible_devices", "GET", "K P", "devices accessible_devices"),
+    ("/user_identities/merge", "POST", "K P", ""),
+    ("/user_identities/revoke_access_to_device", "DELETE", "K P", ""),
+    ("/user_identities/update", "PATCH", "K P", ""),
+    ("/user_identities/unmanaged/get", "GET", "K P", "user_identity"),
+    ("/user_identities/unmanaged/list", "GET", "K P C", "user_identities"),
+    ("/user_identities/unmanaged/update", "PATCH", "K P C", ""),
     ("/workspaces/create", "POST", "Q", "workspace"),
     ("/workspaces/update", "PATCH", "K P", ""),
     ("/workspaces/get", "GET", "K P C", "workspace"),

@@ -61,6 +61,17 @@ fn what_has_no_key_stands_beside_ok() {
     assert_eq!(nothing["required"], serde_json::json!(["ok"]));
 }
 
+#[test]
+fn a_batch_names_the_resources_that_it_is_made_of() {
+    let document = document();
+    let related = &document["paths"]["/spaces/get_related"]["post"];
+    assert_eq!(related["x-response-key"], "batch");
+    assert_eq!(related["x-batch-keys"], serde_json::json!(["connected_accounts", "devices", "spaces"]));
+    let answer = &related["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["batch"];
+    assert_eq!(answer["properties"]["spaces"]["items"]["$ref"], "#/components/schemas/space");
+    assert_eq!(document["paths"]["/spaces/list"]["post"].get("x-batch-keys"), None);
+}
+
 /// References lead to resources, resources to a route of the document, and what may be left out is never `null`.
 #[test]
 fn the_generator_finds_what_it_looks_for() {

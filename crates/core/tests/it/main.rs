@@ -32,7 +32,11 @@ mod order;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod scope;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod spaces;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]

@@ -38,6 +38,13 @@ fn constraint(message: &str) -> &'static str {
         ("keys.short", "key_short"),
         ("devices.native_id", "native_id"),
         ("settings.key", "set_up"),
+        ("spaces.space_key", "space_key"),
+        ("space_devices.", "member"),
+        ("space_accounts.", "member"),
+        ("user_identities.user_identity_key", "user_identity_key"),
+        ("user_identities.email_address", "email_address"),
+        ("user_identities.phone_number", "phone_number"),
+        ("device_grants.", "grant"),
         ("events.event_id", "event_id"),
         ("FOREIGN KEY", "foreign_key"),
     ];

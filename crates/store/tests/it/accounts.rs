@@ -171,7 +171,7 @@ async fn accounts_are_paged() {
 async fn devices_are_counted() {
     let world = World::new().await;
     let (second, _) = world.second_account().await;
-    let count = async |accounts: &[_]| world.store.device_count(&everything(), accounts).await.unwrap();
+    let count = async |accounts: &[_]| world.store.device_count(&everything(), accounts, &[]).await.unwrap();
     assert_eq!(count(&[ACCOUNT]).await, 5);
     assert_eq!(count(&[ACCOUNT, second]).await, 6);
     assert_eq!(count(&[]).await, 0);

@@ -46,7 +46,8 @@ async fn a_session_follows_every_change() {
     let world = World::new().await;
     world.commit(Change::SessionCreated(Box::new(session(1, &[])))).await;
     assert!(world.store.session_by_short("cs1").await.unwrap().unwrap().accounts.is_empty());
-    let change = Change::SessionChanged { session: session_id(1), accounts: vec![ACCOUNT], expires_at: at(5) };
+    let change =
+        Change::SessionChanged { session: session_id(1), accounts: vec![ACCOUNT], identity: None, expires_at: at(5) };
     world.commit(change).await;
     let now = world.store.session_by_short("cs1").await.unwrap().unwrap();
     assert_eq!((now.accounts, now.expires_at), (vec![ACCOUNT], at(5)));

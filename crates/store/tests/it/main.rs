@@ -18,5 +18,7 @@ mod retention;
 mod scopes;
 mod sessions;
 mod set_up;
+mod spaces;
 mod support;
+mod user_identities;
 mod writer;

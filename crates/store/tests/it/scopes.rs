@@ -4,7 +4,7 @@ use thumbturn_core::attempts::Attempt;
 use thumbturn_core::change::Change;
 use thumbturn_core::devices::Device;
 use thumbturn_core::events::{Event, EventKind};
-use thumbturn_core::ids::{AccountId, DeviceId};
+use thumbturn_core::ids::{AccountId, DeviceId, UserIdentityId};
 use thumbturn_core::scope::Scope;
 use thumbturn_store::{AttemptFilter, DeviceLookup, EventFilter, SessionFilter};
 
@@ -12,6 +12,11 @@ use crate::support::{
     ACCOUNT, ALL, OTHER_WORKSPACE, World, attempt, attempt_id, device_event, device_id, elsewhere, event_id,
     everything, session, session_id, session_scope,
 };
+
+/// Somebody to whom devices are granted.
+const fn guest_id() -> UserIdentityId {
+    UserIdentityId(uuid::Uuid::from_u128(0xa001))
+}
 
 /// Two accounts with a device, an attempt, an event and a session each. (Numbers 1 and 2.)
 struct Town {
@@ -44,7 +49,7 @@ async fn sees(town: &Town, scope: &Scope) -> [usize; 6] {
         store.attempts(scope, &AttemptFilter::default(), ALL).await.unwrap().items.len(),
         store.events(scope, &EventFilter::default(), 100, 0).await.unwrap().len(),
         store.sessions(scope, &SessionFilter::default(), 100).await.unwrap().len(),
-        usize::try_from(store.device_count(scope, &[ACCOUNT, town.second]).await.unwrap()).unwrap(),
+        usize::try_from(store.device_count(scope, &[ACCOUNT, town.second], &[]).await.unwrap()).unwrap(),
     ]
 }
 
@@ -56,8 +61,15 @@ async fn lists_show_what_is_in_scope_and_nothing_else() {
     assert_eq!(sees(&town, &session_scope(1, &[ACCOUNT])).await, [5, 1, 1, 1, 1, 5]);
     assert_eq!(sees(&town, &session_scope(2, &[town.second])).await, [1, 1, 1, 1, 1, 1]);
     assert_eq!(sees(&town, &session_scope(1, &[])).await, [0, 0, 0, 0, 1, 0]);
+    // A device by itself: it, and what concerns it; not its account, and not the others of it.
+    let guest = session_scope(1, &[]).with_identity(guest_id(), vec![town.second_device]);
+    assert_eq!(sees(&town, &guest).await, [1, 0, 1, 1, 1, 1]);
+    let both = session_scope(1, &[ACCOUNT]).with_identity(guest_id(), vec![town.second_device]);
+    assert_eq!(sees(&town, &both).await, [6, 1, 2, 2, 1, 6]);
     // A grant of another workspace's accounts, should it ever come to be, opens nothing.
     let forged = Scope::of_session(OTHER_WORKSPACE, session_id(1), vec![ACCOUNT, town.second]);
+    assert_eq!(sees(&town, &forged).await, [0; 6]);
+    let forged = forged.with_identity(guest_id(), vec![device_id(1), town.second_device]);
     assert_eq!(sees(&town, &forged).await, [0; 6]);
 }
 
@@ -88,6 +100,7 @@ async fn a_device_is_found_refused_or_not_there() {
         DeviceLookup::NotFound => "not found",
     };
     let granted = session_scope(1, &[ACCOUNT]);
+    let guest = session_scope(1, &[]).with_identity(guest_id(), vec![town.second_device]);
     for (scope, id, expected) in [
         (everything(), town.second_device, "found"),
         (everything(), device_id(99), "not found"),
@@ -95,6 +108,9 @@ async fn a_device_is_found_refused_or_not_there() {
         (granted.clone(), device_id(1), "found"),
         (granted.clone(), town.second_device, "refused"),
         (granted.clone(), device_id(99), "not found"),
+        (guest.clone(), town.second_device, "found"),
+        (guest.clone(), device_id(1), "refused"),
+        (guest.clone(), device_id(99), "not found"),
     ] {
         assert_eq!(verdict(store.device(&scope, id).await.unwrap()), expected, "{scope:?} {id}");
     }
@@ -104,6 +120,8 @@ async fn a_device_is_found_refused_or_not_there() {
         (granted.clone(), "Door 1", "found"),
         (granted.clone(), "Door 100", "refused"),
         (granted, "Door 99", "not found"),
+        (guest.clone(), "Door 100", "found"),
+        (guest, "Door 1", "refused"),
     ] {
         assert_eq!(verdict(store.device_by_name(&scope, name, true).await.unwrap()), expected, "{scope:?} {name}");
     }
@@ -135,6 +153,27 @@ async fn single_things_out_of_scope_are_not_there() {
     assert!(store.attempt(&scope, attempt_id(2)).await.unwrap().is_some());
     assert!(store.event(&scope, &event(2)).await.unwrap().is_some());
     assert!(store.session(&scope, session_id(2)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_granted_device_tells_nothing_of_its_account() {
+    let town = town().await;
+    let metadata = thumbturn_core::accounts::AccountEdit {
+        custom_metadata: Some(r#"{"floor":"3"}"#.to_owned()),
+        ..Default::default()
+    };
+    town.world.commit(Change::AccountEdited { account: town.second, edit: metadata }).await;
+    let store = &town.world.store;
+    let guest = session_scope(1, &[]).with_identity(guest_id(), vec![town.second_device]);
+    for (scope, told) in [(everything(), true), (session_scope(2, &[town.second]), true), (guest.clone(), false)] {
+        let filter = EventFilter { devices: Some(vec![town.second_device]), ..EventFilter::default() };
+        let one = store.event(&scope, &filter).await.unwrap().unwrap();
+        let listed = store.events(&scope, &filter, 10, 0).await.unwrap();
+        assert_eq!(one.account_custom_metadata.is_some(), told, "{scope:?}");
+        assert_eq!(listed, [one]);
+    }
+    assert_eq!(store.account(&guest, town.second).await.unwrap(), None);
+    assert_eq!(store.device_counts(&guest).await.unwrap(), [(town.second, 1)].into());
 }
 
 #[tokio::test]

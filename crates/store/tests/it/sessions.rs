@@ -60,8 +60,12 @@ async fn grants_and_end_of_a_session_change_together() {
     let (second, _) = world.second_account().await;
     world.commit(made(&session(1, &[]))).await;
     world.store.session_by_short("cs1").await.unwrap();
-    let change =
-        |accounts: Vec<AccountId>| Change::SessionChanged { session: session_id(1), accounts, expires_at: at(77) };
+    let change = |accounts: Vec<AccountId>| Change::SessionChanged {
+        session: session_id(1),
+        accounts,
+        identity: None,
+        expires_at: at(77),
+    };
     world.commit(change(vec![second, ACCOUNT, second])).await;
     let found = world.store.session_by_short("cs1").await.unwrap().unwrap();
     assert_eq!((found.accounts, found.expires_at), (vec![second, ACCOUNT], at(77)));
@@ -75,7 +79,8 @@ async fn what_does_not_exist_cannot_be_granted_or_changed() {
     let nobody = AccountId(Uuid::nil());
     assert_eq!(world.conflict(made(&session(1, &[nobody]))).await, "account");
     assert_eq!(world.store.session_by_short("cs1").await.unwrap(), None, "nothing of it was written");
-    let change = Change::SessionChanged { session: session_id(1), accounts: Vec::new(), expires_at: at(1) };
+    let change =
+        Change::SessionChanged { session: session_id(1), accounts: Vec::new(), identity: None, expires_at: at(1) };
     assert_eq!(world.conflict(change).await, "session");
     assert_eq!(world.conflict(Change::SessionRetired(session_id(1))).await, "session");
 }

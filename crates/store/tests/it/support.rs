@@ -227,6 +227,8 @@ pub(crate) fn session(n: u128, accounts: &[AccountId]) -> ClientSession {
         token: format!("seam_cst1_canary_token_{n}"),
         user_identifier_key: None,
         accounts: accounts.to_vec(),
+        identity: None,
+        granted: Vec::new(),
         customer_key: None,
         created_at: at(i64::try_from(n).unwrap()),
         expires_at: at(1_000_000),

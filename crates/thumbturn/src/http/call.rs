@@ -45,7 +45,7 @@ impl Caller {
     pub fn scope(&self) -> Outcome<Scope> {
         match self {
             Self::Workspace { workspace, .. } => Ok(Scope::workspace_wide(*workspace)),
-            Self::Session(session) => Ok(Scope::of_session(session.workspace, session.id, session.accounts.clone())),
+            Self::Session(session) => Ok(session.scope()),
             Self::Operator { .. } | Self::Publishable { .. } | Self::Public => {
                 Err(Failure::new(ErrorType::Unauthorized, "This credential opens no workspace"))
             }

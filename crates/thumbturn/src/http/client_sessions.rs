@@ -8,18 +8,18 @@ use thumbturn_api::client_sessions::{
     ClientSession, ClientSessionGrants, CreateClientSession, DeleteClientSession, GetClientSession,
     GetOrCreateClientSession, GrantClientSessionAccess, ListClientSessions, RevokeClientSession,
 };
-use thumbturn_api::{ApiError, ErrorType, Problems, Text};
+use thumbturn_api::{ApiError, ErrorType, Nullable, Problems, Text};
 use thumbturn_core::change::Change;
 use thumbturn_core::credentials::{self as domain, SessionStanding};
 use thumbturn_core::events::{Event, EventKind};
-use thumbturn_core::ids::{AccountId, ClientSessionId, EventId, WorkspaceId};
+use thumbturn_core::ids::{AccountId, ClientSessionId, DeviceId, EventId, UserIdentityId, WorkspaceId};
 use thumbturn_core::ports::CommitError;
 use thumbturn_core::scope::Scope;
-use thumbturn_store::{AccountFilter, PageRequest, SessionFilter};
+use thumbturn_store::SessionFilter;
 
 use super::call::{Call, Caller};
 use super::errors::{Failure, Outcome};
-use super::to_wire;
+use super::{connected_accounts, to_wire, user_identities};
 use crate::app::App;
 use crate::tokens::{Token, TokenKind};
 
@@ -40,6 +40,7 @@ struct Wanted {
     workspace: WorkspaceId,
     user_key: Option<String>,
     accounts: Vec<AccountId>,
+    identity: Option<UserIdentityId>,
     customer_key: Option<String>,
     expires_at: Option<Timestamp>,
 }
@@ -122,20 +123,31 @@ async fn named(
 
 /// `/client_sessions/list`
 pub(crate) async fn list(app: App, call: Call, params: ListClientSessions) -> Outcome<Vec<ClientSession>> {
-    if params.connect_webview_id.value().is_some() || params.user_identity_id.value().is_some() {
+    if params.connect_webview_id.value().is_some() {
         return Ok(Vec::new()); // no session here has any
     }
     let scope = call.caller.scope()?;
+    let without_identity = matches!(params.user_identity_id, Nullable::Null);
+    let identity = match params.user_identity_id.value() {
+        Some(id) => match app.store().user_identity(&scope, UserIdentityId(id.0)).await? {
+            Some(identity) => Some(identity.id),
+            None => return Ok(Vec::new()),
+        },
+        None => None,
+    };
     let filter = SessionFilter {
         id: params.client_session_id.map(|id| ClientSessionId(id.0)),
         user_identifier_key: params.user_identifier_key.map(Text::into_string),
         without_user_identifier_key: params.without_user_identifier_key,
+        identity,
+        without_identity,
         unrevoked: true,
     };
     let sessions = app.store().sessions(&scope, &filter, MOST).await?;
     let counts = app.store().device_counts(&scope).await?;
     let count = |session: &domain::ClientSession| {
-        session.accounts.iter().filter_map(|account| counts.get(account)).sum::<u64>()
+        let beside = session.granted.iter().filter(|grant| !session.accounts.contains(&grant.account)).map(|_| 1);
+        session.accounts.iter().filter_map(|account| counts.get(account)).copied().chain(beside).sum::<u64>()
     };
     Ok(sessions.iter().map(|session| to_wire::client_session(session, count(session))).collect())
 }
@@ -184,7 +196,8 @@ fn not_found() -> Failure {
     Failure::new(ErrorType::ClientSessionNotFound, "Could not find client session")
 }
 
-fn ended(app: &App, session: &domain::ClientSession) -> Event {
+/// What is told when a session ends.
+pub(crate) fn ended(app: &App, session: &domain::ClientSession) -> Event {
     let now = app.now();
     Event {
         id: EventId::new_at(now),
@@ -246,36 +259,19 @@ async fn wanted(
         }
         caller => caller.scope()?.workspace(),
     };
-    let accounts = known_accounts(app, workspace, grants).await?;
+    let scope = Scope::workspace_wide(workspace);
+    let asked = grants.connected_account_ids.iter().flatten().map(|id| AccountId(id.0));
+    let accounts = connected_accounts::known(app, &scope, asked).await?;
     if let Some(webview) = grants.connect_webview_ids.iter().flatten().next() {
         return Err(Failure::new(ErrorType::ConnectWebviewNotFound, "Connect webview not found")
             .with_data("connect_webview_id", webview.0));
     }
-    if let Some(identity) = grants.user_identity() {
-        return Err(Failure::new(ErrorType::UserIdentityNotFound, "User identity not found")
-            .with_data("user_identity_id", identity.0));
-    }
-    Ok(Wanted { workspace, user_key, accounts, customer_key, expires_at: grants.expires_at.map(|at| at.0) })
-}
-
-/// The accounts to be granted, each once; all of them have to be the workspace's own.
-async fn known_accounts(app: &App, workspace: WorkspaceId, grants: &ClientSessionGrants) -> Outcome<Vec<AccountId>> {
-    let mut wanted: Vec<AccountId> = Vec::new();
-    let mut seen = HashSet::new();
-    wanted
-        .extend(grants.connected_account_ids.iter().flatten().map(|id| AccountId(id.0)).filter(|id| seen.insert(*id)));
-    if wanted.is_empty() {
-        return Ok(wanted);
-    }
-    let filter = AccountFilter { ids: Some(wanted.clone()), ..AccountFilter::default() };
-    let page = PageRequest::first(wanted.len());
-    let found = app.store().accounts(&Scope::workspace_wide(workspace), &filter, page).await?;
-    let found: HashSet<AccountId> = found.items.iter().map(|account| account.id).collect();
-    match wanted.iter().find(|id| !found.contains(id)) {
-        Some(unknown) => Err(Failure::new(ErrorType::ConnectedAccountNotFound, "Connected account not found")
-            .with_data("connected_account_id", unknown)),
-        None => Ok(wanted),
-    }
+    let identity = match grants.user_identity() {
+        Some(id) => Some(user_identities::found(app, &scope, id).await?.id),
+        None => None,
+    };
+    let expires_at = grants.expires_at.map(|at| at.0);
+    Ok(Wanted { workspace, user_key, accounts, identity, customer_key, expires_at })
 }
 
 fn check_publishable(
@@ -330,16 +326,26 @@ async fn made(app: &App, wanted: &Wanted) -> Outcome<Option<domain::ClientSessio
         token: token.reveal(),
         user_identifier_key: wanted.user_key.clone(),
         accounts: wanted.accounts.clone(),
+        identity: wanted.identity,
+        granted: Vec::new(),
         customer_key: wanted.customer_key.clone(),
         created_at: now,
         expires_at: wanted.expires_at.unwrap_or_else(|| now.checked_add(LIFETIME).unwrap_or(Timestamp::MAX)),
         revoked_at: None,
     };
     match app.store().commit(Change::SessionCreated(Box::new(session.clone()))).await {
+        Ok(()) if session.identity.is_some() => with_grants(app, &session).await,
         Ok(()) => Ok(Some(session)),
+        // It was deleted, or became part of another one.
+        Err(CommitError::Conflict("user_identity")) => Err(user_identities::gone(wanted.identity)),
         Err(CommitError::Conflict(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The session as it is stored, with what its user identity was granted; `None` if it was deleted meanwhile.
+async fn with_grants(app: &App, session: &domain::ClientSession) -> Outcome<Option<domain::ClientSession>> {
+    Ok(app.store().session(&Scope::workspace_wide(session.workspace), session.id).await?)
 }
 
 /// A session that exists gets the new end and the listed accounts in addition; `None` if it was deleted meanwhile.
@@ -353,29 +359,39 @@ async fn extended(
     }
     // The change names all grants of the session, so what others granted meanwhile must be read first.
     let _alone = app.changing_sessions().await;
-    let scope = Scope::workspace_wide(session.workspace);
-    let Some(mut session) = app.store().session(&scope, session.id).await? else { return Ok(None) };
-    if extend(&mut session, wanted) {
-        let (accounts, expires_at) = (session.accounts.clone(), session.expires_at);
-        match app.store().commit(Change::SessionChanged { session: session.id, accounts, expires_at }).await {
-            Err(CommitError::Conflict(_)) => return Ok(None),
-            other => other?,
+    let Some(mut session) = with_grants(app, &session).await? else { return Ok(None) };
+    if !extend(&mut session, wanted) {
+        return Ok(Some(session));
+    }
+    let change = Change::SessionChanged {
+        session: session.id,
+        accounts: session.accounts.clone(),
+        identity: session.identity,
+        expires_at: session.expires_at,
+    };
+    match app.store().commit(change).await {
+        Err(CommitError::Conflict("user_identity")) => Err(user_identities::gone(wanted.identity)),
+        Err(CommitError::Conflict(_)) => Ok(None),
+        other => {
+            other?;
+            with_grants(app, &session).await
         }
     }
-    Ok(Some(session))
 }
 
 /// Whether that changes anything.
 fn extend(session: &mut domain::ClientSession, wanted: &Wanted) -> bool {
-    let before = (session.accounts.len(), session.expires_at);
+    let before = (session.accounts.len(), session.identity, session.expires_at);
     let known: HashSet<AccountId> = session.accounts.iter().copied().collect();
     session.accounts.extend(wanted.accounts.iter().filter(|account| !known.contains(account)));
+    session.identity = wanted.identity.or(session.identity);
     session.expires_at = wanted.expires_at.unwrap_or(session.expires_at);
-    before != (session.accounts.len(), session.expires_at)
+    before != (session.accounts.len(), session.identity, session.expires_at)
 }
 
 async fn shown(app: &App, session: domain::ClientSession) -> Outcome<ClientSession> {
     let scope = Scope::workspace_wide(session.workspace);
-    let count = app.store().device_count(&scope, &session.accounts).await?;
+    let granted: Vec<DeviceId> = session.granted.iter().map(|grant| grant.device).collect();
+    let count = app.store().device_count(&scope, &session.accounts, &granted).await?;
     Ok(to_wire::client_session(&session, count))
 }

@@ -1,5 +1,7 @@
 //! Connected accounts: reads, connecting a hub, forgetting one.
 
+use std::collections::HashSet;
+
 use thumbturn_api::connected_accounts::{
     AcceptedCapability, ConnectHub, ConnectedAccount, DeleteConnectedAccount, GetConnectedAccount,
     ListConnectedAccounts, SyncConnectedAccount, UpdateConnectedAccount,
@@ -30,16 +32,37 @@ pub(crate) async fn get(app: App, call: Call, params: GetConnectedAccount) -> Ou
     account.as_ref().map(to_wire::connected_account).ok_or_else(|| account_not_found(id.0.into()))
 }
 
+/// These accounts, each once.
+///
+/// # Errors
+/// 404 if one of them is not in scope.
+pub(crate) async fn known(
+    app: &App,
+    scope: &Scope,
+    asked: impl IntoIterator<Item = AccountId>,
+) -> Outcome<Vec<AccountId>> {
+    let mut seen = HashSet::new();
+    let asked: Vec<AccountId> = asked.into_iter().filter(|id| seen.insert(*id)).collect();
+    if asked.is_empty() {
+        return Ok(asked);
+    }
+    let filter = AccountFilter { ids: Some(asked.clone()), ..AccountFilter::default() };
+    let found = app.store().accounts(scope, &filter, PageRequest::first(asked.len())).await?;
+    let found: HashSet<AccountId> = found.items.iter().map(|account| account.id).collect();
+    match asked.iter().find(|id| !found.contains(id)) {
+        Some(unknown) => Err(account_not_found(unknown)),
+        None => Ok(asked),
+    }
+}
+
 /// `/connected_accounts/list`
 pub(crate) async fn list(app: App, call: Call, params: ListConnectedAccounts) -> Outcome<Page<ConnectedAccount>> {
     let after = cursors::read::<ListConnectedAccounts>(&call.input, &params.page_cursor)?;
-    if params.space_id.is_some() {
-        return Ok(Page::last(Vec::new()));
-    }
     let filter = AccountFilter {
         ids: None,
         customer_key: params.customer_key.map(Text::into_string),
         user_identifier_key: params.user_identifier_key.map(Text::into_string),
+        spaces: params.space_id.map(|id| vec![id.0.into()]),
         metadata: devices::wanted(params.custom_metadata_has),
         search: params.search.map(Text::into_string),
     };

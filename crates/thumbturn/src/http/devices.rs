@@ -45,7 +45,16 @@ pub(crate) async fn find(
     name: Option<&str>,
 ) -> Outcome<Device> {
     let device = find_as(app, call, id.map(|id| id.0.into()), name, true).await?;
-    Ok(to_wire::device(&device, app.public_url()))
+    let spaces = app.store().spaces_of(&call.caller.scope()?, &[device.id]).await?;
+    Ok(to_wire::device(&device, spaces.get(&device.id), app.public_url()))
+}
+
+/// Managed devices with the spaces that they are in.
+pub(crate) async fn shown(app: &App, scope: &Scope, devices: &[domain::Device]) -> Outcome<Vec<Device>> {
+    let ids: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
+    let spaces = app.store().spaces_of(scope, &ids).await?;
+    let show = |device: &domain::Device| to_wire::device(device, spaces.get(&device.id), app.public_url());
+    Ok(devices.iter().map(show).collect())
 }
 
 /// A managed or an unmanaged device by id, by name, or by both.
@@ -112,7 +121,7 @@ pub(crate) async fn page(
 ) -> Outcome<(Vec<Device>, Option<Cursor>)> {
     let base = DeviceFilter::managed();
     let (found, next) = page_of(app, call, filters, base, locks_only, limit, after).await?;
-    Ok((found.iter().map(|device| to_wire::device(device, app.public_url())).collect(), next))
+    Ok((shown(app, &call.caller.scope()?, &found).await?, next))
 }
 
 /// A page of the devices that `base` and the filters let through.
@@ -142,12 +151,13 @@ pub(crate) async fn page_of(
     Ok((found.items, found.next))
 }
 
-/// `None`: asks for what this server has none of (webviews, spaces), so nothing matches.
+/// `None`: asks for what this server has none of (webviews), so nothing matches.
 fn filter(filters: DeviceFilters, base: DeviceFilter, locks_only: bool) -> Option<DeviceFilter> {
-    if filters.connect_webview_id.is_some() || filters.space().is_some() {
+    if filters.connect_webview_id.is_some() {
         return None;
     }
     Some(DeviceFilter {
+        spaces: filters.space().map(|id| vec![id.0.into()]),
         ids: filters.device_ids.map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
         accounts: both(filters.connected_account_id, filters.connected_account_ids)
             .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use thumbturn_api::ErrorType;
 use thumbturn_api::events::{Event, GetEvent, ListEvents};
+use thumbturn_api::{ErrorType, List};
 use thumbturn_store::EventFilter;
 
 use super::call::Call;
@@ -42,6 +42,8 @@ pub(crate) async fn list(app: App, call: Call, params: ListEvents) -> Outcome<Ve
             .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
         accounts: params.connected_account_id.map(|id| vec![id.0.into()]),
         customer_key: params.customer_key.map(thumbturn_api::Text::into_string),
+        spaces: devices::both(params.space_id, params.space_ids.map(List::into_vec))
+            .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
         ..EventFilter::default()
     };
     let found = app.store().events(&call.caller.scope()?, &filter, limit, skip).await?;
@@ -57,8 +59,6 @@ fn names_what_no_event_has(params: &ListEvents) -> bool {
         || params.access_grant_ids.is_some()
         || params.access_method_id.is_some()
         || params.access_method_ids.is_some()
-        || params.space_id.is_some()
-        || params.space_ids.is_some()
         || params.acs_system_id.is_some()
         || params.acs_system_ids.is_some()
         || params.acs_entrance_id.is_some()

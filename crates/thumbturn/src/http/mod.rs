@@ -25,8 +25,10 @@ mod health;
 mod locks;
 mod sandbox;
 mod simulations;
+mod spaces;
 mod to_wire;
 mod unmanaged_devices;
+mod user_identities;
 mod workspaces;
 
 use std::panic::AssertUnwindSafe;
@@ -116,6 +118,30 @@ pub fn routes() -> Routes {
         .on(sandbox::get)
         .on(sandbox::set)
         .on(sandbox::act)
+        .on(spaces::create)
+        .on(spaces::get)
+        .on(spaces::list)
+        .on(spaces::update)
+        .on(spaces::delete)
+        .on(spaces::add_devices)
+        .on(spaces::remove_devices)
+        .on(spaces::add_connected_account)
+        .on(spaces::remove_connected_account)
+        .on(spaces::add_acs_entrances)
+        .on(spaces::remove_acs_entrances)
+        .on(spaces::get_related)
+        .on(user_identities::create)
+        .on(user_identities::get)
+        .on(user_identities::list)
+        .on(user_identities::update)
+        .on(user_identities::delete)
+        .on(user_identities::grant_access_to_device)
+        .on(user_identities::revoke_access_to_device)
+        .on(user_identities::list_accessible_devices)
+        .on(user_identities::merge)
+        .on(user_identities::get_unmanaged)
+        .on(user_identities::list_unmanaged)
+        .on(user_identities::update_unmanaged)
         .on(workspaces::get)
         .on(workspaces::list)
         .on(workspaces::create)

@@ -1,5 +1,7 @@
 //! From the domain to the wire: one function per object. Nothing is decided here but form.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use thumbturn_api as api;
 use thumbturn_api::action_attempts::{ActionAttempt, ActionError, ActionResult, ActionType};
@@ -17,8 +19,11 @@ use thumbturn_core::attempts::{Attempt, Outcome};
 use thumbturn_core::commands::AutoLock;
 use thumbturn_core::credentials::ClientSession;
 use thumbturn_core::devices::{self, OfflineBecause, Reach};
-use thumbturn_core::events::{EventKind, RecordedEvent};
+use thumbturn_core::events::{EventKind, RecordedEvent, SpaceFacts};
+use thumbturn_core::ids::SpaceId;
 use thumbturn_core::locks::{Action, Bolt};
+use thumbturn_core::spaces::Space;
+use thumbturn_core::user_identities::UserIdentity;
 use thumbturn_core::workspaces::Workspace;
 
 /// What an account's trouble is called on the wire.
@@ -58,7 +63,7 @@ pub(crate) fn metadata(text: &str) -> CustomMetadata {
 }
 
 /// A managed device.
-pub(crate) fn device(device: &devices::Device, image_base: &str) -> Device {
+pub(crate) fn device(device: &devices::Device, spaces: Option<&Vec<SpaceId>>, image_base: &str) -> Device {
     let about = &device.about;
     let name = device.nickname.clone().unwrap_or_else(|| about.name.clone());
     Device {
@@ -74,7 +79,7 @@ pub(crate) fn device(device: &devices::Device, image_base: &str) -> Device {
         capabilities: capabilities(device),
         properties: properties(device, name, image_base),
         location: device.time_zone.as_deref().map(location),
-        space_ids: Vec::new(),
+        space_ids: spaces.into_iter().flatten().map(|space| space.0.into()).collect(),
         custom_metadata: metadata(&device.custom_metadata),
         errors: device_errors(device),
         warnings: device_warnings(device),
@@ -116,7 +121,7 @@ pub(crate) fn unmanaged_device(device: &devices::Device, image_base: &str) -> Un
         errors,
         warnings,
         ..
-    } = self::device(device, image_base);
+    } = self::device(device, None, image_base);
     UnmanagedDevice {
         device_id,
         device_type,
@@ -289,12 +294,52 @@ pub(crate) fn client_session(session: &ClientSession, device_count: u64) -> api:
         user_identifier_key: session.user_identifier_key.clone(),
         connected_account_ids: session.accounts.iter().map(|account| account.0.into()).collect(),
         connect_webview_ids: Vec::new(),
-        user_identity_ids: Vec::new(),
-        user_identity_id: None,
+        user_identity_ids: session.identity.map(|identity| identity.0.into()).into_iter().collect(),
+        user_identity_id: session.identity.map(|identity| identity.0.into()),
         customer_key: session.customer_key.clone(),
         device_count,
         created_at: session.created_at.into(),
         expires_at: session.expires_at.into(),
+    }
+}
+
+/// Stored customer data; what is not an object of texts was not written by us and is left out.
+pub(crate) fn customer_data(text: &str) -> BTreeMap<String, String> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A space with so many devices in it.
+pub(crate) fn space(space: &Space, device_count: u64) -> api::spaces::Space {
+    api::spaces::Space {
+        space_id: space.id.0.into(),
+        workspace_id: space.workspace.0.into(),
+        name: space.name.clone(),
+        display_name: space.name.clone(),
+        space_key: space.key.clone(),
+        customer_key: space.customer_key.clone(),
+        customer_data: Some(customer_data(&space.customer_data)).filter(|data| !data.is_empty()),
+        device_count,
+        acs_entrance_count: 0,
+        created_at: space.created_at.into(),
+    }
+}
+
+/// A user identity.
+pub(crate) fn user_identity(identity: &UserIdentity) -> api::user_identities::UserIdentity {
+    api::user_identities::UserIdentity {
+        user_identity_id: identity.id.0.into(),
+        workspace_id: identity.workspace.0.into(),
+        user_identity_key: identity.key.clone(),
+        email_address: identity.email_address.clone(),
+        phone_number: identity.phone_number.clone(),
+        full_name: identity.full_name.clone(),
+        display_name: identity.display_name(),
+        acs_user_ids: Vec::new(),
+        merged_user_identity_ids: identity.merged.iter().map(|old| old.id.0.into()).collect(),
+        merged_user_identity_keys: identity.merged.iter().filter_map(|old| old.key.clone()).collect(),
+        errors: Vec::new(),
+        warnings: Vec::new(),
+        created_at: identity.created_at.into(),
     }
 }
 
@@ -418,6 +463,9 @@ fn kind_fields(kind: &EventKind, at: jiff::Timestamp, fields: &mut JsonObject) {
                 put(fields, none, Some(json!([])));
             }
         }
+        EventKind::SpaceCreated(facts)
+        | EventKind::SpaceDeleted(facts)
+        | EventKind::SpaceDeviceMembershipChanged(facts) => space_facts(facts, fields),
         EventKind::DeviceAdded
         | EventKind::DeviceConnected { .. }
         | EventKind::DeviceRemoved
@@ -429,6 +477,13 @@ fn kind_fields(kind: &EventKind, at: jiff::Timestamp, fields: &mut JsonObject) {
         | EventKind::AccountCompletedFirstSyncAfterReconnection
         | EventKind::AccountDeleted => {}
     }
+}
+
+fn space_facts(facts: &SpaceFacts, fields: &mut JsonObject) {
+    put(fields, "space_id", Some(json!(facts.space.0)));
+    put(fields, "space_key", facts.key.as_ref().map(|key| json!(key)));
+    put(fields, "device_ids", Some(facts.devices.iter().map(|device| json!(device.0)).collect()));
+    put(fields, "acs_entrance_ids", Some(json!([])));
 }
 
 /// What stands in the way, as it was when the event happened.
@@ -503,5 +558,8 @@ const fn description(kind: &EventKind) -> &'static str {
         EventKind::AccountCompletedFirstSyncAfterReconnection => "The devices of an account are known again.",
         EventKind::AccountDeleted => "An account was deleted.",
         EventKind::SessionDeleted { .. } => "A client session was ended.",
+        EventKind::SpaceCreated(_) => "A space was made.",
+        EventKind::SpaceDeleted(_) => "A space was deleted.",
+        EventKind::SpaceDeviceMembershipChanged(_) => "Devices came into a space or left it.",
     }
 }

@@ -370,6 +370,8 @@ pub(crate) async fn stored_session(
         token: token.reveal(),
         user_identifier_key: None,
         accounts: accounts.iter().copied().map(AccountId).collect(),
+        identity: None,
+        granted: Vec::new(),
         customer_key: None,
         created_at: now,
         expires_at,

@@ -49,17 +49,31 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
     let not_yours = Refused(401, "unauthorized");
     let nobody = json!({"client_session_id": Uuid::new_v4()});
     let grant = json!({"user_identifier_key": "known", "connected_account_ids": [app.own.account]});
-    let with = |mut body: Value, name: &str, value: Value| {
-        body[name] = value;
-        body
+    let no_space = Refused(404, "space_not_found");
+    let no_identity = Refused(404, "user_identity_not_found");
+    let no_entrances = Refused(400, "not_supported");
+    let room = json!({"name": "Room", "device_ids": [app.own.devices[0]], "connected_account_ids": [app.own.account]});
+    let space = json!({"space_id": app.post("/spaces/create", room.clone()).await.field("space")["space_id"]});
+    let with = |base: &Value, name: &str, value: Value| {
+        let mut whole = base.clone();
+        whole[name] = value;
+        whole
     };
+    let devices = with(&space, "device_ids", json!([app.own.devices[0]]));
+    let space_account = with(&space, "connected_account_id", json!(app.own.account));
+    let entrances = with(&space, "acs_entrance_ids", json!([Uuid::new_v4()]));
+    let identity = app.post("/user_identities/create", json!({"full_name": "Jane"})).await.field("user_identity");
+    let identity = json!({"user_identity_id": identity["user_identity_id"]});
+    let identity_device = with(&identity, "device_id", json!(app.own.devices[0]));
+    let itself = with(&identity, "merged_user_identity_ids", json!([identity["user_identity_id"]]));
+    let no_one = json!({"user_identity_id": Uuid::new_v4(), "is_managed": true});
     let last = json!({"device_id": app.own.devices[4]});
     let spare = json!({"connected_account_id": app.another_account(1).await.0});
-    let zone = with(device.clone(), "schlage_metadata", json!({"time_zone": "Europe/Berlin"}));
+    let zone = with(&device, "schlage_metadata", json!({"time_zone": "Europe/Berlin"}));
     let zones = json!({"devices": [zone]});
-    let paid = with(device.clone(), "is_expired", json!(false));
-    let auto_lock = with(device.clone(), "auto_lock_enabled", json!(false));
-    let code = with(device.clone(), "code", json!("1234"));
+    let paid = with(&device, "is_expired", json!(false));
+    let auto_lock = with(&device, "auto_lock_enabled", json!(false));
+    let code = with(&device, "code", json!("1234"));
     let mut act = device.clone();
     act["action"] = json!("turn_lock");
     vec![
@@ -126,6 +140,30 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
         row("/thumbturn/sandbox/locks/get", device.clone(), Fine, no_device, not_yours),
         row("/thumbturn/sandbox/locks/set", device, Fine, no_device, not_yours),
         row("/thumbturn/sandbox/locks/act", act, Fine, no_device, not_yours),
+        row("/spaces/create", room, Fine, no_account, not_yours),
+        row("/spaces/get", space.clone(), Fine, no_space, not_yours),
+        row("/spaces/list", json!({}), Fine, Fine, not_yours),
+        row("/spaces/update", space.clone(), Fine, no_space, not_yours),
+        row("/spaces/delete", json!({"space_id": Uuid::new_v4()}), no_space, no_space, not_yours),
+        row("/spaces/add_devices", devices.clone(), Fine, no_space, not_yours),
+        row("/spaces/remove_devices", devices, Fine, no_space, not_yours),
+        row("/spaces/add_connected_account", space_account.clone(), Fine, no_space, not_yours),
+        row("/spaces/remove_connected_account", space_account, Fine, no_space, not_yours),
+        row("/spaces/add_acs_entrances", entrances.clone(), no_entrances, no_space, not_yours),
+        row("/spaces/remove_acs_entrances", entrances, no_entrances, no_space, not_yours),
+        row("/spaces/get_related", json!({"space_ids": [space["space_id"]]}), Fine, no_space, not_yours),
+        row("/user_identities/create", json!({}), Fine, Fine, not_yours),
+        row("/user_identities/get", identity.clone(), Fine, no_identity, not_yours),
+        row("/user_identities/list", json!({}), Fine, Fine, Fine),
+        row("/user_identities/update", identity.clone(), Fine, no_identity, not_yours),
+        row("/user_identities/delete", no_one.clone(), no_identity, no_identity, not_yours),
+        row("/user_identities/grant_access_to_device", identity_device.clone(), Fine, no_identity, not_yours),
+        row("/user_identities/list_accessible_devices", identity, Fine, no_identity, not_yours),
+        row("/user_identities/revoke_access_to_device", identity_device, Fine, no_identity, not_yours),
+        row("/user_identities/merge", itself, Fine, no_identity, not_yours),
+        row("/user_identities/unmanaged/get", no_one.clone(), no_identity, no_identity, not_yours),
+        row("/user_identities/unmanaged/list", json!({}), Fine, Fine, Fine),
+        row("/user_identities/unmanaged/update", no_one, no_identity, no_identity, no_identity),
         row("/workspaces/get", json!({}), Fine, Fine, Fine),
         row("/workspaces/list", json!({}), Fine, Fine, Fine),
         row("/workspaces/create", json!({"name": "Another"}), Fine, Fine, Fine),
@@ -141,6 +179,8 @@ enum As {
     Foreign,
     /// A session of the own workspace without grants.
     Outside,
+    /// A session of the own workspace whose identity was granted the first device, and nothing else.
+    Guest,
     Operator,
     Publishable,
     ForeignPublishable,
@@ -185,6 +225,10 @@ async fn cases(app: &TestApp) -> Vec<Case> {
     let granted = stored_session(store, own.workspace, &[own.account], later, None).await;
     let outside = stored_session(store, own.workspace, &[], later, None).await;
     let abroad = stored_session(store, foreign.workspace, &[foreign.account], later, None).await;
+    let (guest, _) = self::guest(app).await;
+    let (former, grant) = self::guest(app).await;
+    app.send(Ask::post("/devices/get").bearer(&former).json(app.own.device())).await.ok();
+    app.ok("/user_identities/revoke_access_to_device", grant).await;
     let expired = stored_session(store, own.workspace, &[own.account], now, None).await;
     let revoked = stored_session(store, own.workspace, &[own.account], later, Some(now)).await;
 
@@ -245,6 +289,8 @@ async fn cases(app: &TestApp) -> Vec<Case> {
     for (name, token, comes) in [
         ("a session", granted.clone(), Comes::In(As::Own)),
         ("a session without grants", outside, Comes::In(As::Outside)),
+        ("a session of an identity with a grant", guest, Comes::In(As::Guest)),
+        ("a session of an identity without its grant", former, Comes::In(As::Outside)),
         ("a session of another workspace", abroad, Comes::In(As::Foreign)),
         ("an expired session", expired, Comes::Out(401, "client_session_expired")),
         ("a revoked session", revoked, Comes::Out(401, "client_session_revoked")),
@@ -298,6 +344,28 @@ async fn cases(app: &TestApp) -> Vec<Case> {
     cases
 }
 
+/// What a grant of the device that the rows are about opens, and what it does not: its account.
+const OPENED_BY_A_GRANT: &[&str] = &[
+    "/action_attempts/get",
+    "/devices/get",
+    "/devices/update",
+    "/devices/unmanaged/get",
+    "/events/get",
+    "/locks/get",
+    "/locks/lock_door",
+    "/locks/unlock_door",
+];
+
+/// The token of a session of an identity that was granted the first device of the own tenant.
+async fn guest(app: &TestApp) -> (String, Value) {
+    let identity = app.post("/user_identities/create", json!({})).await.field("user_identity");
+    let grant = json!({"user_identity_id": identity["user_identity_id"], "device_id": app.own.devices[0]});
+    app.ok("/user_identities/grant_access_to_device", grant.clone()).await;
+    let body = json!({"user_identity_id": identity["user_identity_id"]});
+    let session = app.post("/client_sessions/create", body).await.field("client_session");
+    (session["token"].as_str().unwrap().to_owned(), grant)
+}
+
 fn expected(app: &TestApp, endpoint: &EndpointInfo, row: &Row, case: &Case) -> Expect {
     if endpoint.path == "/workspaces/create" {
         // Only for a token that opens every workspace, whether one is named or not.
@@ -318,7 +386,8 @@ fn expected(app: &TestApp, endpoint: &EndpointInfo, row: &Row, case: &Case) -> E
         }
         Comes::In(As::Own) => row.own,
         Comes::In(As::Foreign) => row.foreign,
-        Comes::In(As::Outside) => row.outside,
+        Comes::In(As::Guest) if OPENED_BY_A_GRANT.contains(&row.path) => row.own,
+        Comes::In(As::Outside | As::Guest) => row.outside,
         Comes::In(As::Operator) => Fine,
         // The rows grant accounts, which a publishable key may not.
         Comes::In(As::Publishable | As::ForeignPublishable) => {
@@ -375,11 +444,20 @@ async fn no_credential_gets_further_than_the_contract_says() {
                 case.name,
                 answer.body
             );
+            assert!(!tells_guest_of_others(&app, &answer, case), "{} told a guest: {:#}", endpoint.path, answer.body);
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(rows.len(), endpoints.len(), "a row without an endpoint");
     app.post("/connected_accounts/get", json!({"connected_account_id": app.own.account})).await.ok();
+}
+
+/// Whether a successful answer names a device that was not granted to a guest.
+fn tells_guest_of_others(app: &TestApp, answer: &Reply, case: &Case) -> bool {
+    let is_guest = case.ways.iter().any(|(_, comes)| matches!(comes, Comes::In(As::Guest)))
+        && !case.headers.iter().any(|(_, value)| value.contains(&app.own.api_key));
+    let text = answer.body.to_string();
+    is_guest && answer.status == 200 && app.own.devices[1..].iter().any(|id| text.contains(&id.to_string()))
 }
 
 /// Whether a successful answer names something that the caller must not see.

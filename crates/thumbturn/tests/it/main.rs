@@ -41,4 +41,8 @@ mod simulations;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]
+mod spaces;
+#[cfg(test)]
+mod user_identities;
+#[cfg(test)]
 mod wire;
