@@ -37,3 +37,35 @@ pub(crate) fn migrate(
     finish(&transaction)?;
     transaction.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_database_holds_is_kept_by_every_later_step() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let first = STEPS.first().unwrap();
+        connection.execute_batch(first).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE schema_version (version BIGINT PRIMARY KEY);
+                 INSERT INTO schema_version (version) VALUES (1);
+                 INSERT INTO workspaces VALUES ('w', 'House', 'Doors', 1, 0, 1, NULL, '{}', 1);
+                 INSERT INTO client_sessions (id, workspace_id, short, long_hash, token, created_at, expires_at)
+                     VALUES ('s', 'w', 'short', 'hash', 'sealed', 1, 2);
+                 INSERT INTO events (event_id, workspace_id, type, occurred_at, created_at, detail)
+                     VALUES ('e', 'w', 'device.added', 1, 1, '{}');",
+            )
+            .unwrap();
+        assert_eq!(version(&connection).unwrap(), 1);
+        migrate(&mut connection, 1, |_| Ok(())).unwrap();
+        assert_eq!(version(&connection).unwrap(), KNOWN);
+        for kept in [
+            "SELECT COUNT(*) FROM client_sessions WHERE id = 's' AND short = 'short' AND user_identity_id IS NULL",
+            "SELECT COUNT(*) FROM events WHERE event_id = 'e' AND space_id IS NULL",
+        ] {
+            assert_eq!(connection.query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 1, "{kept}");
+        }
+    }
+}
