@@ -90,6 +90,8 @@ async fn everything(app: &TestApp) -> Vec<Value> {
         ("/devices/list", "devices"),
         ("/connected_accounts/list", "connected_accounts"),
         ("/action_attempts/list", "action_attempts"),
+        ("/spaces/list", "spaces"),
+        ("/user_identities/list", "user_identities"),
         ("/workspaces/get", "workspace"),
     ] {
         all.push(app.post(path, json!({})).await.field(key));
