@@ -181,7 +181,6 @@ endpoints! {
         auth: [ApiKey, PatWithWorkspace],
         response: [connected_account] => ConnectedAccount,
         changes: true,
-        lacks: "Accounts take in locks and nothing else yet.",
         params: {
             /// The account.
             connected_account_id: ConnectedAccountId,
@@ -237,7 +236,6 @@ endpoints! {
         auth: [ApiKey, PatWithWorkspace],
         response: [connected_account] => ConnectedAccount,
         changes: true,
-        lacks: "Not every provider is there yet.",
         params: {
             /// The kind of hub.
             provider: Provider,

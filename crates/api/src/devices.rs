@@ -235,6 +235,7 @@ endpoints! {
             /// The devices; either all of them are changed or none.
             devices: List<ReportedDevice, 1, 500>,
         },
+        errors: [DeviceNotFound],
     }
 }
 

@@ -136,8 +136,6 @@ pub struct EndpointInfo {
     pub response_schema: fn(&mut SchemaGenerator) -> Option<schemars::Schema>,
     /// The kind of action attempt that is answered, if it is one.
     pub attempt: Option<&'static str>,
-    /// What of the official endpoint is not there yet: asking for it answers `not_implemented`.
-    pub lacks: Option<&'static str>,
     /// Whether the answer carries a `pagination` object.
     pub paginated: bool,
     /// [`Endpoint::CHANGES`].
@@ -178,7 +176,6 @@ impl EndpointInfo {
 ///         response: [action_attempt] => ActionAttempt,           // `[] => ()` answers only `ok`
 ///         changes: true,
 ///         attempt: UNLOCK_DOOR,                                  // optional: the kind of action attempt it answers
-///         lacks: "Only doors so far.",                           // optional: what answers `not_implemented`
 ///         groups: {                                              // optional: parameters shared by endpoints
 ///             /// Which devices to list.
 ///             filters: DeviceFilters,
@@ -208,7 +205,6 @@ macro_rules! endpoints {
             response: [$($key:ident),*] => $response:ty,
             changes: $changes:literal,
             $(attempt: $attempt:ident,)?
-            $(lacks: $lacks:literal,)?
             $(groups: { $($groups:tt)* },)?
             params: { $($params:tt)* },
             $(rules: [$($rule:ident($($named:literal),+)),+ $(,)?],)?
@@ -252,7 +248,6 @@ macro_rules! endpoints {
                         response_type: stringify!($response),
                         response_schema: <$response as $crate::envelope::Answer>::schema,
                         attempt: [$(stringify!($attempt),)? ""].first().copied().filter(|word| !word.is_empty()),
-                        lacks: [$($lacks,)? ""].first().copied().filter(|words| !words.is_empty()),
                         paginated: <$response as $crate::envelope::Answer>::PAGINATED,
                         changes: Self::CHANGES,
                         rules: Self::RULES,

@@ -28,7 +28,7 @@ endpoints! {
             /// Whether the answer waits until the attempt is decided, up to 10 seconds.
             sync: bool = false,
         },
-        errors: [DeviceUnmanaged, NotSupported, RateLimitExceeded, IdempotencyKeyConflict],
+        errors: [DeviceUnmanaged, NotSupported, RateLimitExceeded],
     }
 
     /// Locks a door.
@@ -48,7 +48,7 @@ endpoints! {
             /// Whether the answer waits until the attempt is decided, up to 10 seconds.
             sync: bool = false,
         },
-        errors: [DeviceUnmanaged, NotSupported, RateLimitExceeded, IdempotencyKeyConflict],
+        errors: [DeviceUnmanaged, NotSupported, RateLimitExceeded],
     }
 
     /// Has a lock lock itself some seconds after it was unlocked, or not.
@@ -68,6 +68,7 @@ endpoints! {
             auto_lock_delay_seconds: Option<Decimal<1, 60>>,
         },
         check: enabling_needs_a_delay,
+        errors: [DeviceUnmanaged, NotSupported],
     }
 
     /// Returns one lock. Older form of `/devices/get`.

@@ -1,6 +1,8 @@
 //! The OpenAPI 3.0 document, made from the declarations: for people, for tools, and for the official command line, which
 //! builds its commands from it. The `x-` fields are those that its generator asks for.
 
+use std::collections::BTreeSet;
+
 use http::{Method, StatusCode};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -173,33 +175,23 @@ fn responses(endpoint: &EndpointInfo, success: &Value) -> Value {
     let schema = json!({"$ref": format!("{COMPONENTS}{ERROR}")});
     let mut responses = Map::from_iter([("200".to_owned(), success.clone())]);
     for status in refusals(endpoint) {
-        let unlike = endpoint.lacks.filter(|_| status == StatusCode::NOT_IMPLEMENTED);
-        let words = unlike.or(status.canonical_reason());
-        let refusal = json!({"description": words, "content": {"application/json": {"schema": schema}}});
+        let refusal =
+            json!({"description": status.canonical_reason(), "content": {"application/json": {"schema": schema}}});
         responses.insert(status.as_str().to_owned(), refusal);
     }
     Value::Object(responses)
 }
 
-/// The statuses that a call to the endpoint with one of its methods may be refused with.
-fn refusals(endpoint: &EndpointInfo) -> Vec<StatusCode> {
-    let is_open = endpoint.auth.contains(&Credential::Public);
-    let possible = [
-        (StatusCode::BAD_REQUEST, true),
-        (StatusCode::UNAUTHORIZED, !is_open),
-        // A suspended workspace.
-        (StatusCode::FORBIDDEN, endpoint.changes),
-        (StatusCode::NOT_FOUND, !is_open),
-        // An `Idempotency-Key` that was used with something else.
-        (StatusCode::CONFLICT, endpoint.changes),
-        (StatusCode::PAYLOAD_TOO_LARGE, true),
-        // Locks are commanded only so often.
-        (StatusCode::TOO_MANY_REQUESTS, endpoint.changes),
-        (StatusCode::INTERNAL_SERVER_ERROR, true),
-        (StatusCode::NOT_IMPLEMENTED, endpoint.lacks.is_some()),
-        (StatusCode::SERVICE_UNAVAILABLE, true),
-    ];
-    possible.into_iter().filter(|(_, is_possible)| *is_possible).map(|(status, _)| status).collect()
+/// The statuses that a call to the endpoint with one of its methods may be refused with, in order.
+fn refusals(endpoint: &EndpointInfo) -> BTreeSet<StatusCode> {
+    let anywhere = ErrorType::ANYWHERE.iter().filter(|kind| **kind != ErrorType::MethodNotAllowed);
+    let mut statuses: BTreeSet<StatusCode> = anywhere.map(|kind| kind.status()).collect();
+    statuses.extend(endpoint.possible_errors().iter().map(|kind| kind.status()));
+    // A credential that is not found is no 404.
+    if !endpoint.auth.contains(&Credential::Public) {
+        statuses.insert(StatusCode::UNAUTHORIZED);
+    }
+    statuses
 }
 
 /// The body of every answer that is not a success. It stands below `allOf`, because the official generator takes every

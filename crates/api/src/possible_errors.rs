@@ -26,6 +26,12 @@ impl EndpointInfo {
         if self.changes && !self.auth.contains(&Credential::PatWithoutWorkspace) {
             errors.push(ErrorType::WorkspaceSuspended);
         }
+        if self.changes {
+            errors.push(ErrorType::IdempotencyKeyConflict);
+        }
+        if self.path.contains("/simulate/") {
+            errors.extend_from_slice(&[ErrorType::WorkspaceNotSandbox, ErrorType::DeviceTypeNotSupported]);
+        }
         // A filter that matches nothing answers an empty list.
         if !self.path.ends_with("/list") {
             errors.extend(self.params.iter().filter_map(|field| not_found(field.name)));

@@ -24,6 +24,7 @@ endpoints! {
             /// The code to type: 1 to 32 digits.
             code: Secret<NonEmptyString>,
         },
+        errors: [DeviceUnmanaged],
     }
 
     /// Presses the lock button at the keypad of a virtual lock.
@@ -38,6 +39,7 @@ endpoints! {
             /// The virtual lock.
             device_id: DeviceId,
         },
+        errors: [DeviceUnmanaged],
     }
 
     /// Brings a virtual lock back online, whatever took it away.

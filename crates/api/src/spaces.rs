@@ -185,6 +185,7 @@ endpoints! {
             /// What to note of stays there.
             customer_data: Option<CustomerData>,
         },
+        errors: [SpaceKeyAlreadyExists, NotSupported],
     }
 
     /// Returns one space.
@@ -252,6 +253,7 @@ endpoints! {
             customer_data: Option<CustomerData>,
         },
         rules: [AtLeastOne("space_id", "space_key")],
+        errors: [NotSupported],
     }
 
     /// Deletes a space. What was in it stays.
@@ -340,6 +342,7 @@ endpoints! {
             /// The entrances.
             acs_entrance_ids: Vec<AcsEntranceId>,
         },
+        errors: [NotSupported],
     }
 
     /// Takes entrances of access systems out of a space. There are none here: answers `not_supported`.
@@ -355,6 +358,7 @@ endpoints! {
             /// The entrances.
             acs_entrance_ids: Vec<AcsEntranceId>,
         },
+        errors: [NotSupported],
     }
 
     /// Returns spaces with everything that belongs to them.

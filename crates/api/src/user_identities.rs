@@ -154,6 +154,7 @@ endpoints! {
             /// Access systems to enrol the person in. There are none here; it is ignored.
             acs_system_ids: Option<Vec<AcsSystemId>>,
         },
+        errors: [UserIdentityAlreadyExists],
     }
 
     /// Returns one user identity.
@@ -211,6 +212,7 @@ endpoints! {
             /// The identity.
             user_identity_id: UserIdentityId,
         },
+        errors: [UserIdentityAlreadyExists],
     }
 
     /// Deletes a user identity with its grants and its client sessions.
@@ -239,6 +241,7 @@ endpoints! {
             /// The device.
             device_id: DeviceId,
         },
+        errors: [DeviceUnmanaged],
     }
 
     /// Takes a grant back, at once. A device that was not granted stays so.

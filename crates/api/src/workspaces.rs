@@ -130,6 +130,7 @@ endpoints! {
         changes: true,
         attempt: RESET_SANDBOX_WORKSPACE,
         params: {},
+        errors: [WorkspaceNotSandbox],
     }
 
     /// Changes the workspace of the credential.

@@ -211,7 +211,7 @@ impl Store {
         Ok(found)
     }
 
-    /// What was merged into each of these identities, in the order of the ids.
+    /// What was merged into each of these identities, in the order in which they were made.
     async fn merged_into(
         &self,
         identities: &[UserIdentity],
@@ -220,7 +220,7 @@ impl Store {
             return Ok(HashMap::new());
         }
         let mut sql = Sql::new("SELECT merged_into, id, user_identity_key FROM user_identities WHERE ");
-        sql.within("merged_into", identities.iter().map(|identity| identity.id)).push(" ORDER BY id");
+        sql.within("merged_into", identities.iter().map(|identity| identity.id)).push(" ORDER BY created_at, id");
         let query = sql.query(|row| {
             let mut row = Columns::of(row);
             Ok((row.id()?, Merged { id: row.id()?, key: row.opt_text()? }))

@@ -7,7 +7,7 @@ use thumbturn_core::locks::{Action, Refusal, Route, may_begin};
 use thumbturn_core::scope::{Scope, Visibility};
 use uuid::Uuid;
 
-use crate::house::{CONFIRMED, House, TALKATIVE, WORKSPACE, account};
+use crate::house::{CONFIRMED, House, TALKATIVE, WORKSPACE, account, command};
 
 const SESSION: ClientSessionId = ClientSessionId(Uuid::from_u128(0x51));
 const IDENTITY: UserIdentityId = UserIdentityId(Uuid::from_u128(0x52));
@@ -18,7 +18,17 @@ fn device(n: u128) -> DeviceId {
 }
 
 fn route(workspace: WorkspaceId, account: AccountId, device: DeviceId) -> Route {
-    Route { device, workspace, account, is_managed: true, is_removed: false, can_lock: true, can_unlock: true }
+    Route {
+        device,
+        workspace,
+        account,
+        is_managed: true,
+        is_removed: false,
+        can_lock: true,
+        can_unlock: true,
+        can_configure_auto_lock: true,
+        has_keypad: true,
+    }
 }
 
 fn session(accounts: &[AccountId], granted: &[DeviceId]) -> Scope {
@@ -49,7 +59,7 @@ fn a_session_sees_the_devices_of_its_accounts_and_those_granted_to_its_identity(
             Invisible => Some(Refusal::NotFound),
         };
         for action in [Action::LockDoor, Action::UnlockDoor] {
-            let begun = may_begin(&scope, Some(&route(workspace, of, device(n))), action);
+            let begun = may_begin(&scope, Some(&route(workspace, of, device(n))), &command(action));
             assert_eq!(begun.err(), refusal, "{scope:?} {n}");
         }
     }
@@ -94,13 +104,13 @@ fn the_scope_of_a_session_has_its_grants_only_with_its_identity() {
 async fn the_engine_opens_what_was_granted_and_moves_nothing_else() {
     let house = House::with(2, TALKATIVE).await;
     let guest = session(&[], &[house.device(0).id]);
-    let begin = async |n| house.engine.begin(&guest, Some(&house.route(n)), Action::UnlockDoor, None).await;
+    let begin = async |n| house.engine.begin(&guest, Some(&house.route(n)), command(Action::UnlockDoor), None).await;
     let refused = begin(1).await;
     assert!(matches!(refused, Err(BeginError::Refused(Refusal::NotGranted))), "{refused:?}");
     let ticket = begin(0).await.unwrap();
     assert_eq!(house.end(ticket).await, CONFIRMED);
     assert!(house.moves(1).is_empty());
     let former = session(&[], &[]);
-    let refused = house.engine.begin(&former, Some(&house.route(0)), Action::LockDoor, None).await;
+    let refused = house.engine.begin(&former, Some(&house.route(0)), command(Action::LockDoor), None).await;
     assert!(matches!(refused, Err(BeginError::Refused(Refusal::NotGranted))), "{refused:?}");
 }

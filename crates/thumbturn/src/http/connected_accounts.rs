@@ -50,7 +50,7 @@ pub(crate) async fn known(
     let found = app.store().accounts(scope, &filter, PageRequest::first(asked.len())).await?;
     let found: HashSet<AccountId> = found.items.iter().map(|account| account.id).collect();
     match asked.iter().find(|id| !found.contains(id)) {
-        Some(unknown) => Err(account_not_found(unknown)),
+        Some(unknown) => Err(account_not_found(*unknown)),
         None => Ok(asked),
     }
 }

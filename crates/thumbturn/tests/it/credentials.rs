@@ -351,6 +351,7 @@ const OPENED_BY_A_GRANT: &[&str] = &[
     "/devices/update",
     "/devices/unmanaged/get",
     "/events/get",
+    "/locks/configure_auto_lock",
     "/locks/get",
     "/locks/lock_door",
     "/locks/unlock_door",

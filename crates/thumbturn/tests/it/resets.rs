@@ -184,3 +184,37 @@ async fn providers_are_those_of_the_devices() {
     let none = app.send(Ask::get("/devices/list_device_providers").bearer(&nobody)).await.field("device_providers");
     assert_eq!(none, json!([]));
 }
+
+#[tokio::test]
+async fn a_reset_takes_spaces_and_identities_along() {
+    let app = TestApp::start().await;
+    app.ok("/spaces/create", json!({"name": "Hall", "space_key": "hall", "device_ids": app.own.devices})).await;
+    let person = json!({"user_identity_key": "jane", "full_name": "Jane"});
+    app.ok("/user_identities/create", person.clone()).await;
+    reset(&app).await;
+    assert_eq!(app.post("/spaces/list", json!({})).await.field("spaces"), json!([]));
+    assert_eq!(app.post("/user_identities/list", json!({})).await.field("user_identities"), json!([]));
+    assert_eq!(app.device(0).await["space_ids"], json!([]));
+    app.ok("/spaces/create", json!({"name": "Hall", "space_key": "hall"})).await;
+    app.ok("/user_identities/create", person).await;
+}
+
+/// The ids of virtual locks come back with a reset; what was granted of them does not.
+#[tokio::test]
+async fn a_grant_ends_with_its_device() {
+    let app = TestApp::start().await;
+    let jane = app.post("/user_identities/create", json!({"full_name": "Jane"})).await.field("user_identity");
+    let jane = &jane["user_identity_id"];
+    let grant = json!({"user_identity_id": jane, "device_id": app.own.devices[0]});
+    app.ok("/user_identities/grant_access_to_device", grant).await;
+    let session = app.post("/client_sessions/create", json!({"user_identity_id": jane})).await.field("client_session");
+    let unlock = || {
+        let token = session["token"].as_str().unwrap();
+        app.send(Ask::post("/locks/unlock_door").bearer(token).json(app.own.device()))
+    };
+    assert_eq!(unlock().await.field("action_attempt")["status"], "success");
+    app.ok("/devices/delete", app.own.device()).await;
+    unlock().await.assert_refused(404, "device_not_found");
+    let accessible = json!({"user_identity_id": jane});
+    assert_eq!(app.post("/user_identities/list_accessible_devices", accessible).await.field("devices"), json!([]));
+}

@@ -5,6 +5,9 @@ use thumbturn_api::{Credential, EndpointInfo, Field, Format, Kind, Rule, Schema}
 /// Around the name of a shell variable, until the text around it is quoted.
 const MARK: char = '\0';
 
+/// What an example needs though it is not always required.
+const COMPLETING: [(&str, &str); 1] = [("/locks/configure_auto_lock", "auto_lock_delay_seconds")];
+
 /// The call, for a server at `url`.
 pub(super) fn curl(url: &str, endpoint: &EndpointInfo) -> String {
     let mut lines = vec![format!("curl -sS -X POST {}", quoted(&format!("{url}{}", endpoint.path)))];
@@ -40,7 +43,9 @@ fn is_shown(endpoint: &EndpointInfo, field: &Field) -> bool {
         Rule::AtLeastOne(names) | Rule::ExactlyOne(names) => names.first(),
         Rule::AtMostOne(_) => None,
     });
-    field.required || names.into_iter().any(|name| *name == field.name)
+    field.required
+        || names.into_iter().any(|name| *name == field.name)
+        || COMPLETING.contains(&(endpoint.path, field.name))
 }
 
 fn object(fields: &[&Field]) -> String {
@@ -72,6 +77,7 @@ fn text(name: &str, format: Option<Format>, values: &[&str]) -> String {
         (Some(Format::DateTime), _) => "\"2026-01-01T00:00:00Z\"".to_owned(),
         (Some(Format::Email), _) => "\"anna@example.com\"".to_owned(),
         (None, Some(word)) => format!("\"{word}\""),
+        (None, None) if name == "code" => "\"1234\"".to_owned(),
         (None, None) => "\"example\"".to_owned(),
     }
 }
