@@ -31,9 +31,18 @@ LIMIT_S = 120
 
 # Enough for those that are revoked and deleted on the way.
 SESSIONS = 60
+SPARE = 60
 
 # Only things that the tester does not know of would make these succeed; `hooks.py` says why.
-NEVER_RIGHT = {f"{method} /{noun}/delete" for method in ["DELETE", "POST"] for noun in ["connected_accounts", "devices"]}
+NEVER_RIGHT = {
+    "/connected_accounts/delete",
+    "/devices/delete",
+    # There are no entrances and no unmanaged identities here.
+    "/spaces/add_acs_entrances",
+    "/spaces/remove_acs_entrances",
+    "/user_identities/unmanaged/get",
+    "/user_identities/unmanaged/update",
+}
 
 
 def known_ids(server):
@@ -44,7 +53,16 @@ def known_ids(server):
     server.post("/devices/update", {"device_id": unmanaged, "is_managed": False})
     attempt = server.post("/locks/unlock_door", {"device_id": device_ids[0]})["action_attempt"]
     event = server.post("/events/list", {"since": "2020-01-01T00:00:00Z"})["events"][0]
+    spaces = [server.post("/spaces/create", space(number, device_ids))["space"] for number in range(SPARE)]
+    people = [server.post("/user_identities/create", person(number))["user_identity"] for number in range(SPARE)]
     return {
+        "space_id": [space["space_id"] for space in spaces],
+        "space_ids": [[space["space_id"]] for space in spaces],
+        "space_key": [space["space_key"] for space in spaces],
+        "space_keys": [[space["space_key"]] for space in spaces],
+        "user_identity_id": [person["user_identity_id"] for person in people],
+        "user_identity_key": [person["user_identity_key"] for person in people],
+        "merged_user_identity_ids": [[person["user_identity_id"]] for person in people],
         "device_id": device_ids,
         "unmanaged device_id": [unmanaged],
         "device_ids": [[device_ids[0], unmanaged]],
@@ -70,6 +88,14 @@ def elsewhere(server):
         "/connected_accounts/simulate/disconnect": {"connected_account_id": [devices[0]["connected_account_id"]]},
     }
     return {"workspace_id": workspace, "paths": paths}
+
+
+def space(number, device_ids):
+    return {"name": f"Space {number}", "space_key": f"space {number}", "device_ids": device_ids}
+
+
+def person(number):
+    return {"user_identity_key": f"person {number}", "full_name": f"Person {number}"}
 
 
 def session(server, number, account):
@@ -104,7 +130,8 @@ def run(server):
     print(tester.stdout + tester.stderr)
     found = re.search(r"(\d+) failures?\b.* in [\d.]+s", tester.stdout)
     failed = int(found[1]) if found else int(tester.returncode != 0)
-    return failed, operations(server) - set(json.loads(report.read_text())) - NEVER_RIGHT
+    unreached = operations(server) - set(json.loads(report.read_text()))
+    return failed, {operation for operation in unreached if operation.split()[1] not in NEVER_RIGHT}
 
 
 def main():

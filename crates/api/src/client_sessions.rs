@@ -89,7 +89,7 @@ endpoints! {
             customer_id: Option<NonEmptyString>,
         },
         errors: [ClientSessionTokenAlreadyExists],
-        without: "webviews and user identities",
+        without: "webviews",
     }
 
     /// Returns the live client session with these characteristics, or makes one.
@@ -106,7 +106,7 @@ endpoints! {
             grants: ClientSessionGrants,
         },
         params: {},
-        without: "webviews and user identities",
+        without: "webviews",
     }
 
     /// Returns a client session. With a client session token: that session itself, without parameters.
@@ -168,7 +168,7 @@ endpoints! {
             user_identity_ids: Option<List<UserIdentityId, 1, 1>>,
         },
         rules: [AtLeastOne("client_session_id", "user_identifier_key")],
-        without: "webviews and user identities",
+        without: "webviews",
     }
 
     /// Ends a client session and keeps its record; its token then answers `client_session_revoked`.

@@ -23,7 +23,7 @@ use crate::values::{Limit, List, NonEmptyString, Text};
 const KEPT_CHARS: usize = 500;
 
 /// Most spaces whose related resources are answered in one call.
-const MOST_RELATED: usize = 5_000;
+const MOST_RELATED: usize = 500;
 
 /// A name or a key that is kept.
 type Kept = Text<1, KEPT_CHARS>;
@@ -343,6 +343,7 @@ endpoints! {
             acs_entrance_ids: Vec<AcsEntranceId>,
         },
         errors: [NotSupported],
+        without: "entrances: there are none here",
     }
 
     /// Takes entrances of access systems out of a space. There are none here: answers `not_supported`.
@@ -359,6 +360,7 @@ endpoints! {
             acs_entrance_ids: Vec<AcsEntranceId>,
         },
         errors: [NotSupported],
+        without: "entrances: there are none here",
     }
 
     /// Returns spaces with everything that belongs to them.
