@@ -283,12 +283,14 @@ pub struct NewWorkspace {
     pub events: Vec<Event>,
 }
 
-/// What a sandbox workspace begins with after a reset. The workspace itself, its keys and this attempt stay; everything
+/// What a sandbox workspace begins with after a reset. The workspace itself, its keys and the attempts of its resets stay; everything
 /// else of it goes in the same transaction, events and attempts included.
 #[derive(Clone, Debug)]
 pub struct Reset {
     /// The attempt behind it, which has succeeded.
     pub attempt: Attempt,
+    /// The call behind it, if its answer is to be kept.
+    pub call: Option<CallId>,
     /// The account of its virtual locks, if it begins with any.
     pub account: Option<Account>,
     /// Its virtual locks.

@@ -101,6 +101,12 @@ pub trait Link: Send + Sync {
     fn carry_out<'a>(&'a self, order: Order, gate: Gate<'a>) -> Later<'a, Result<(), NotWritten>>;
     /// Asks a lock for its state. The answer comes as a report with [`How::Read`], or as [`Signal::ReadFailed`].
     fn ask<'a>(&'a self, lock: &'a NativeId, read: ReadId) -> Later<'a, Result<(), NotWritten>>;
+    /// The record of a lock was deleted. `true`: the hub lets it go as well, and says [`Signal::Gone`] after everything
+    /// that it said of it before. Real hubs do not: the lock is still at its door.
+    fn let_go(&self, lock: &NativeId) -> bool {
+        let _ = lock;
+        false
+    }
     /// Asks the hub once more which locks it has. What it says comes as [`Signal::Discovered`]; nothing is waited for.
     /// A hub that tells of every change by itself needs nothing.
     fn rediscover(&self) -> Later<'_, ()> {

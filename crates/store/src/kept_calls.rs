@@ -32,12 +32,11 @@ pub(crate) fn claim(call: &ClaimedCall) -> Vec<Statement> {
     vec![forget, insert]
 }
 
-/// Keeps the answer of a call. Its claim may be gone: a reset takes all claims of its workspace, its own included.
+/// Keeps the answer of a call, if it is still claimed: a reset of its workspace takes it along with what it did.
 pub(crate) fn answer(call: &ClaimedCall, answer: &str, secrets: &Secrets) -> Result<Statement, StoreError> {
     Ok(Statement::any(
-        "INSERT INTO kept_calls (call_id, workspace_id, body_hash, created_at, answer) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (call_id) DO UPDATE SET answer = excluded.answer",
-        args![call.id, call.workspace, &call.body_hash, call.at, secrets.seal(Sealed::KeptAnswer, call.id.0, answer)?,],
+        "UPDATE kept_calls SET answer = $2 WHERE call_id = $1",
+        args![call.id, secrets.seal(Sealed::KeptAnswer, call.id.0, answer)?],
     ))
 }
 

@@ -150,7 +150,7 @@ fn plan_workspace(new: &NewWorkspace, secrets: &Secrets) -> Result<Plan, StoreEr
 
 fn plan_reset(reset: &Reset, secrets: &Secrets) -> Result<Plan, StoreError> {
     let attempt = &reset.attempt;
-    let mut statements = workspaces::empty(attempt.workspace);
+    let mut statements = workspaces::empty(attempt.workspace, reset.call);
     statements.push(attempts::insert(attempt));
     if let Some(outcome) = &attempt.outcome {
         statements.push(attempts::finish(attempt.id, outcome, attempt.created_at));

@@ -1,7 +1,8 @@
 //! Workspaces and operators.
 
 use jiff::Timestamp;
-use thumbturn_core::ids::{KeyId, OperatorId, WorkspaceId};
+use thumbturn_core::ids::{CallId, KeyId, OperatorId, WorkspaceId};
+use thumbturn_core::locks::Action;
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::workspaces::Workspace;
 
@@ -72,9 +73,9 @@ pub(crate) fn hide_key(key: KeyId) -> Statement {
 }
 
 /// Deletes everything of a sandbox workspace but the workspace itself and its keys. Idempotency keys go with the
-/// attempts that they name. None of its attempts may be pending: nobody would be left to end it.
-pub(crate) fn empty(workspace: WorkspaceId) -> Vec<Statement> {
-    const TABLES: [&str; 9] = [
+/// attempts that they name, kept answers except that of the call `but`, and attempts to reset stay. None of its attempts may be pending: nobody would be left to end it.
+pub(crate) fn empty(workspace: WorkspaceId, but: Option<CallId>) -> Vec<Statement> {
+    const TABLES: [&str; 8] = [
         "DELETE FROM session_accounts WHERE session_id IN (SELECT id FROM client_sessions WHERE workspace_id = $1)",
         "DELETE FROM devices WHERE workspace_id = $1",
         "DELETE FROM client_sessions WHERE workspace_id = $1",
@@ -83,7 +84,6 @@ pub(crate) fn empty(workspace: WorkspaceId) -> Vec<Statement> {
         "DELETE FROM accounts WHERE workspace_id = $1",
         "DELETE FROM events WHERE workspace_id = $1",
         "DELETE FROM idempotency WHERE workspace_id = $1",
-        "DELETE FROM kept_calls WHERE workspace_id = $1",
     ];
     let guard = Statement::one(
         "UPDATE workspaces SET name = name WHERE id = $1 AND is_sandbox = 1 AND NOT EXISTS \
@@ -91,9 +91,16 @@ pub(crate) fn empty(workspace: WorkspaceId) -> Vec<Statement> {
         args![workspace],
         "sandbox",
     );
-    let attempts = Statement::any("DELETE FROM attempts WHERE workspace_id = $1", args![workspace]);
+    let attempts = Statement::any(
+        "DELETE FROM attempts WHERE workspace_id = $1 AND action <> $2",
+        args![workspace, Action::ResetSandboxWorkspace.as_str()],
+    );
+    let calls = Statement::any(
+        "DELETE FROM kept_calls WHERE workspace_id = $1 AND call_id <> COALESCE(CAST($2 AS TEXT), '')",
+        args![workspace, but],
+    );
     let tables = TABLES.map(|sql| Statement::any(sql, args![workspace]));
-    [guard, attempts].into_iter().chain(tables).collect()
+    [guard, attempts, calls].into_iter().chain(tables).collect()
 }
 
 fn map(row: &dyn Row) -> Result<Workspace, Corrupt> {

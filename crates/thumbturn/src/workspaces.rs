@@ -8,7 +8,7 @@ use thumbturn_core::change::{Change, NewWorkspace, Reset};
 use thumbturn_core::credentials::KeyKind;
 use thumbturn_core::devices::{About, Device, DeviceState};
 use thumbturn_core::events::{Event, EventKind};
-use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId, WorkspaceId};
+use thumbturn_core::ids::{AccountId, AttemptId, CallId, DeviceId, EventId, WorkspaceId};
 use thumbturn_core::locks::Action;
 use thumbturn_core::ports::{CommitError, StoreError};
 use thumbturn_core::workspaces::Workspace;
@@ -69,7 +69,7 @@ pub fn sandbox_account(workspace: WorkspaceId, now: Timestamp) -> Account {
 
 /// What a reset brings a sandbox workspace back to: its virtual locks with the ids that they had, or nothing.
 #[must_use]
-pub fn reset(workspace: WorkspaceId, to: ResetTo, now: Timestamp) -> Reset {
+pub fn reset(workspace: WorkspaceId, to: ResetTo, call: Option<CallId>, now: Timestamp) -> Reset {
     let account = (to == ResetTo::Locks).then(|| sandbox_account(workspace, now));
     let attempt = Attempt {
         id: AttemptId::new_at(now),
@@ -82,7 +82,7 @@ pub fn reset(workspace: WorkspaceId, to: ResetTo, now: Timestamp) -> Reset {
     };
     let devices: Vec<Device> = account.iter().flat_map(|account| virtual_locks(account, now)).collect();
     let events = devices.iter().map(added).collect();
-    Reset { attempt, account, devices, events }
+    Reset { attempt, call, account, devices, events }
 }
 
 /// Lists are in order of creation: a microsecond apart, the locks keep the order that they have here.

@@ -148,6 +148,7 @@ impl Accounts {
 
     /// Deletes the record of one device.
     pub(crate) async fn forget(&self, device: &Device) -> Result<(), CommitError> {
+        let _shared = self.changing.read().await;
         let event = self.event(device.workspace, device.account, Some(device.id), deleted(device));
         let (done, forgotten) = oneshot::channel();
         self.tell(device.account, Order::Forget(device.id, event, done)).await;

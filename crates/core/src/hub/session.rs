@@ -1,7 +1,7 @@
 //! One supervised task per connected account: connects, reconnects with a growing, jittered pause, passes on what the
 //! hub says to the locks' tasks, and reads the locks back after each reconnection. A dead hub delays no other hub.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub(crate) struct Session {
     account: Account,
     manages_new_devices: Arc<AtomicBool>,
     locks: HashMap<NativeId, Known>,
+    /// Locks whose records were deleted and of which the hub has not yet spoken its last word.
+    let_go: HashSet<NativeId>,
     resync: VecDeque<DeviceId>,
     settled: tokio::sync::watch::Sender<bool>,
     reconnection: bool,
@@ -72,6 +74,8 @@ struct Known {
     /// As it was first seen, with what the hub last said of it. Its state is known to its task alone.
     device: Device,
     handle: LockHandle,
+    /// How it behaves, as the hub last described it.
+    traits: Option<Traits>,
     /// Whether the hub last called it reachable, or worth a try.
     in_reach: bool,
 }
@@ -117,6 +121,7 @@ pub(crate) fn spawn(
         account,
         manages_new_devices: Arc::clone(&manages_new_devices),
         locks: HashMap::new(),
+        let_go: HashSet::new(),
         resync: VecDeque::new(),
         settled,
         reconnection,
@@ -152,7 +157,7 @@ impl Session {
         );
         self.directory.enter(device.id, handle.clone());
         let native = device.about.native.clone();
-        self.locks.insert(native, Known { device, handle: handle.clone(), in_reach: false });
+        self.locks.insert(native, Known { device, handle: handle.clone(), traits, in_reach: false });
         handle
     }
 
@@ -234,19 +239,35 @@ impl Session {
         stop_lock(&known.handle).await;
         let deleted = self.shared.store.commit(Change::DeviceDeleted { device, events: vec![event] }).await;
         if matches!(deleted, Err(CommitError::Busy | CommitError::Store(_))) {
-            self.readopt(known.device, link).await;
+            self.readopt(known, link).await;
+        } else if link.is_some_and(|link| link.let_go(&known.device.about.native)) {
+            self.let_go.insert(known.device.about.native);
         }
         deleted
     }
 
-    async fn readopt(&mut self, device: Device, link: Option<&Arc<dyn Link>>) {
+    async fn readopt(&mut self, known: Known, link: Option<&Arc<dyn Link>>) {
         // What its task knew last is in the database; what cannot be read there is heard from the lock again.
         let stored = self.shared.store.devices_of(self.account.id).await.unwrap_or_default();
-        let device = stored.into_iter().find(|stored| stored.id == device.id).unwrap_or(device);
-        let handle = self.start_lock(device, None, Vec::new());
-        if let Some(link) = link {
-            send(&handle, Message::LinkUp(Arc::clone(link))).await;
-            let _ = guarded(link.rediscover()).await;
+        let device = stored.into_iter().find(|stored| stored.id == known.device.id).unwrap_or(known.device);
+        let id = device.id;
+        let handle = self.start_lock(device, known.traits, Vec::new());
+        match link {
+            Some(link) => {
+                send(&handle, Message::LinkUp(Arc::clone(link))).await;
+                let reach = if known.in_reach { Reachability::WorthATry } else { Reachability::Unreachable };
+                send(&handle, Message::Reach(reach)).await;
+                self.resync.push_back(id);
+            }
+            None => send(&handle, Message::LinkDown(self.offline_because())).await,
+        }
+    }
+
+    /// Why no lock of this hub can be reached while there is no connection.
+    const fn offline_because(&self) -> OfflineBecause {
+        match self.account.link {
+            LinkState::Down { trouble: LinkTrouble::CredentialsRefused, .. } => OfflineBecause::AccountDisconnected,
+            _ => OfflineBecause::HubDisconnected,
         }
     }
 
@@ -263,6 +284,7 @@ impl Session {
 
     /// One connection, from the first byte to the last.
     async fn connected(&mut self, orders: &mut mpsc::Receiver<Order>) -> Ended {
+        self.let_go.clear();
         let (sender, mut signals) = mpsc::channel(SIGNALS);
         let link = match self.connect(sender, &mut signals, orders).await {
             Ok(link) => link,
@@ -372,6 +394,7 @@ impl Session {
             Signal::Discovered { about, traits } => self.discovered(*about, traits, link).await,
             Signal::Synced => self.synced().await,
             Signal::Lost(why) => return Some(why),
+            Signal::Gone(native) if self.let_go.remove(&native) => {}
             Signal::Gone(native) => {
                 self.note_reach(&native, false);
                 self.note_removal(&native);
@@ -419,6 +442,9 @@ impl Session {
     }
 
     async fn discovered(&mut self, about: About, traits: Traits, link: Option<&Arc<dyn Link>>) {
+        if self.let_go.contains(&about.native) {
+            return;
+        }
         let Some(known) = self.locks.get_mut(&about.native) else {
             self.first_seen(about, traits, link).await;
             return;
@@ -426,6 +452,7 @@ impl Session {
         let changed = (known.device.about != about).then(|| Box::new(about.clone()));
         known.device.about = about;
         known.device.state.reach = Reach::Unknown;
+        known.traits = Some(traits);
         send(&known.handle, Message::Described { about: changed, traits }).await;
     }
 

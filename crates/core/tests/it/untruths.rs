@@ -378,3 +378,19 @@ async fn an_unknown_outcome_leaves_the_position_unknown() {
         assert_ne!(house.state(0).shown_bolt(), Some(Bolt::Locked), "the bolt may have moved; it has");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_could_not_be_deleted_is_served_as_before() {
+    let house = House::with(1, TALKATIVE).await;
+    let device = house.device(0);
+    house.store.fails(true);
+    let back = async {
+        house.pass(5_000).await;
+        house.store.fails(false);
+    };
+    let (deleted, ()) = tokio::join!(house.engine.delete_device(&device), back);
+    assert!(deleted.is_err());
+    house.pass(5_000).await;
+    let ticket = house.unlock(0).await;
+    assert_eq!(house.end(ticket).await, crate::house::CONFIRMED);
+}

@@ -105,6 +105,10 @@ impl Link for SandboxLink {
         Box::pin(async move { self.hub.ask(self.number, lock, read) })
     }
 
+    fn let_go(&self, lock: &NativeId) -> bool {
+        self.hub.let_go(self.number, lock)
+    }
+
     fn rediscover(&self) -> Later<'_, ()> {
         Box::pin(async move { self.hub.rediscover(self.number) })
     }

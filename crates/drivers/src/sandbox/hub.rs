@@ -72,14 +72,12 @@ impl Hub {
             refuses: is_refused(account),
         };
         inner.name_locks();
-        if account.first_sync_done {
-            inner.let_go_of_others(known);
-        }
         for device in known {
             if let Some(lock) = inner.number(&device.about.native) {
                 inner.world.restore(lock, restored(device));
             }
         }
+        inner.world.wake(stepped_to);
         Self { clock, pace, inner: Mutex::new(inner) }
     }
 
@@ -208,12 +206,19 @@ impl Hub {
         Ok(inner.line.is_open().then_some(dealt_with))
     }
 
-    /// Lets a lock go whose record was deleted.
-    pub(super) fn let_go(&self, lock: &NativeId) {
+    /// Lets a lock go whose record was deleted, and says so as the last word of it.
+    pub(super) fn let_go(&self, session: SessionNumber, lock: &NativeId) -> bool {
         let mut inner = self.lock();
-        if let Some(number) = inner.number(lock) {
-            inner.world.let_go(number);
-        }
+        let Some(number) = inner.number(lock).filter(|_| inner.line.is(session)) else { return false };
+        inner.world.let_go(number);
+        inner.line.send(Signal::Gone(lock.clone()));
+        inner.line.wake();
+        true
+    }
+
+    /// The locks that nobody knows any more were deleted, perhaps while nobody listened.
+    pub(super) fn let_go_of_others(&self, known: &[Device]) {
+        self.lock().let_go_of_others(known);
     }
 
     pub(super) fn ask(&self, session: SessionNumber, lock: &NativeId, read: ReadId) -> Result<(), NotWritten> {
@@ -369,7 +374,6 @@ impl Inner {
         Some(signals)
     }
 
-    /// The locks that nobody knows any more were deleted.
     fn let_go_of_others(&mut self, known: &[Device]) {
         for (lock, native) in self.names.iter().enumerate() {
             if !known.iter().any(|device| device.about.native == *native) {
@@ -433,7 +437,9 @@ fn restored(device: &Device) -> Restored {
     Restored {
         bolt,
         battery_level: state.battery.unwrap_or(1.0),
-        powered: !is_offline(OfflineBecause::DeviceDisconnected),
+        // Whether its batteries were out nobody knows; a lock that is only out of reach works alone.
+        powered: true,
+        cut: is_offline(OfflineBecause::DeviceDisconnected),
         hub_lost: is_offline(OfflineBecause::OwnHubDisconnected),
         removed: is_offline(OfflineBecause::DeviceRemoved),
         unpaid: state.subscription_ended_since.is_some(),

@@ -95,13 +95,6 @@ impl SandboxHubs {
         self.hub(account).map(|hub| hub.refuse()).is_some()
     }
 
-    /// Lets a lock go whose record was deleted: the hub never speaks of it again.
-    pub fn let_go(&self, account: AccountId, native: &NativeId) {
-        if let Some(hub) = self.hub(account) {
-            hub.let_go(native);
-        }
-    }
-
     /// Ends the hub's session and forgets the hub: the account is gone.
     pub fn forget(&self, account: AccountId) {
         let hub = self.hubs.write().unwrap_or_else(PoisonError::into_inner).remove(&account);
@@ -139,6 +132,9 @@ impl SandboxHubs {
         let mut hubs = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Hub::new(Arc::clone(clock), pace, config, account, known));
         let hub = hubs.entry(account.id).or_insert_with(new);
+        if account.first_sync_done {
+            hub.let_go_of_others(known);
+        }
         hub.reconfigure(config);
         Arc::clone(hub)
     }

@@ -112,6 +112,8 @@ pub struct Restored {
     pub battery_level: f64,
     /// Whether it had power.
     pub powered: bool,
+    /// Whether it was cut off from its hub.
+    pub cut: bool,
     /// Whether the hub of its own was lost.
     pub hub_lost: bool,
     /// Whether it was removed from its hub.

@@ -146,6 +146,13 @@ impl VirtualHub {
         }
     }
 
+    /// Lets restored locks go on where they stopped: one that stands open may have to lock itself.
+    pub fn wake(&mut self, now: Moment) {
+        for lock in 0..self.locks.len() {
+            let _ = self.with(now, lock, VirtualLock::wake);
+        }
+    }
+
     /// Takes a command for a lock.
     ///
     /// # Errors

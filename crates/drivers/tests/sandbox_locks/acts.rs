@@ -191,6 +191,7 @@ fn a_restored_lock_stands_where_it_stood() {
         bolt: Position::Jammed,
         battery_level: 0.4,
         powered: false,
+        cut: false,
         hub_lost: false,
         removed: false,
         unpaid: false,

@@ -6,7 +6,7 @@ use thumbturn_core::ids::AttemptId;
 use thumbturn_core::locks::{Bolt, Reachability};
 use thumbturn_core::pins::Pin;
 use thumbturn_core::ports::{Answer, How, Refused};
-use thumbturn_drivers::sandbox::{Act, FaultsPatch, NotTaken, Patch, Simulated, Times, Word};
+use thumbturn_drivers::sandbox::{Act, FaultsPatch, NotTaken, Patch, Position, Restored, Simulated, Times, Word};
 
 use crate::bench::{Bench, LOCKED, MANUAL, UNLOCKED, accepted, attempt, moment, said};
 
@@ -168,4 +168,45 @@ fn an_auto_lock_is_told_before_it_is_accepted_and_kept_to() {
     assert_eq!(relocked, [(2_150, said(LOCKED, How::Tagged(Method::Automatic, None), 3))]);
     let same = bench.configure(AutoLock::After(2));
     assert_eq!(bench.at(10_100), [(10_005, accepted(same))], "no news");
+}
+
+fn restored(bolt: Position, auto_lock: Option<AutoLock>) -> Restored {
+    Restored {
+        bolt,
+        battery_level: 1.0,
+        powered: true,
+        cut: true,
+        hub_lost: false,
+        removed: false,
+        unpaid: false,
+        auto_lock,
+    }
+}
+
+#[test]
+fn a_restored_lock_that_stands_open_locks_itself() {
+    let mut bench = Bench::new(20);
+    bench.hub.restore(0, restored(Position::Unlocked, Some(AutoLock::After(2))));
+    bench.hub.wake(moment(0));
+    bench.at(10_000);
+    assert_eq!(bench.physical().bolt, Position::Locked);
+}
+
+#[test]
+fn a_restored_lock_that_is_cut_off_works_alone_and_comes_back_with_its_power() {
+    let mut bench = Bench::new(20);
+    bench.hub.restore(0, restored(Position::Locked, None));
+    let typed = bench.type_code("1234");
+    assert_eq!(bench.at(100), [(20, accepted(typed))]);
+    bench.act(&Act::PowerOn);
+    assert_eq!(bench.at(200)[0], (105, Word::Reach(Reachability::Reachable)));
+}
+
+#[test]
+fn an_auto_lock_that_is_switched_on_while_the_door_is_open_locks_it() {
+    let mut bench = Bench::new(20);
+    bench.unlock();
+    bench.at(100);
+    bench.configure(AutoLock::After(3));
+    assert_eq!(bench.at(10_000).last(), Some(&(3_125, said(LOCKED, How::Tagged(Method::Automatic, None), 2))));
 }

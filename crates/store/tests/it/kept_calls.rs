@@ -49,10 +49,10 @@ async fn a_released_call_can_be_made_again() {
 }
 
 #[tokio::test]
-async fn an_answer_outlives_the_loss_of_its_claim() {
+async fn an_answer_without_a_claim_is_not_kept() {
     let world = World::new().await;
     world.commit(answered(10, "{}")).await;
-    assert_eq!(kept(&world, 20).await, Some(Some("{}".to_owned())));
+    assert_eq!(kept(&world, 20).await, None);
 }
 
 #[tokio::test]

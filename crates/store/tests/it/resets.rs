@@ -27,7 +27,7 @@ fn reset(n: u128) -> Reset {
         ..attempt(n)
     };
     let events = vec![device_event(900 + n, 0, EventKind::DeviceAdded)];
-    Reset { attempt, account: Some(account(0)), devices: vec![device(0)], events }
+    Reset { attempt, call: None, account: Some(account(0)), devices: vec![device(0)], events }
 }
 
 #[tokio::test]

@@ -29,6 +29,16 @@ pub(crate) struct Begin {
 
 /// Begins an attempt for the endpoint `E`, unless the same key began it before, and holds the answer for its outcome.
 pub(crate) async fn begin<E: Endpoint>(app: &App, call: &Call, what: Begin) -> Outcome<ActionAttempt> {
+    begin_if::<E>(app, call, what, async { Ok(()) }).await
+}
+
+/// The same, if it is allowed. A repetition is answered whether or not the call would be allowed by now.
+pub(crate) async fn begin_if<E: Endpoint>(
+    app: &App,
+    call: &Call,
+    what: Begin,
+    allowed: impl Future<Output = Outcome<()>>,
+) -> Outcome<ActionAttempt> {
     let Begin { device, command, sync } = what;
     let scope = call.caller.scope()?;
     let claim = claim(app, call, &scope, E::PATH)?;
@@ -39,6 +49,7 @@ pub(crate) async fn begin<E: Endpoint>(app: &App, call: &Call, what: Begin) -> O
         let watch = app.engine().watch(attempt.id);
         return settle(app, &scope, attempt, watch, hold).await;
     }
+    allowed.await?;
     let route = app.store().route(device).await?;
     may_begin(&scope, route.as_ref(), &command).map_err(|refusal| Failure::refused(refusal, device))?;
     limit(app, &scope, device, command.action()).await?;

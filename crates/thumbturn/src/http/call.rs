@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 use thumbturn_api::{ErrorType, JsonObject};
 use thumbturn_core::credentials::ClientSession;
-use thumbturn_core::ids::{OperatorId, WorkspaceId};
+use thumbturn_core::ids::{CallId, OperatorId, WorkspaceId};
 use thumbturn_core::scope::Scope;
 
 use super::errors::{Failure, Outcome};
@@ -86,6 +86,8 @@ pub struct Call {
     pub input: JsonObject,
     /// How long the answer may wait.
     pub preference: Preference,
+    /// What it is kept as, if it has an idempotency key that is not kept with an attempt.
+    pub claimed: Option<CallId>,
     /// Every `Idempotency-Key`, as sent.
     idempotency_keys: Vec<http::HeaderValue>,
     /// `seam-user-identifier-key` or `user-identifier-key`.
@@ -105,9 +107,16 @@ impl Call {
             method,
             input,
             preference: Preference::read(headers),
+            claimed: None,
             idempotency_keys: headers.get_all("idempotency-key").iter().cloned().collect(),
             user_identifier_key: text("seam-user-identifier-key").or_else(|| text("user-identifier-key")),
         }
+    }
+
+    /// The same call, kept as `claimed`.
+    #[must_use]
+    pub fn under(self, claimed: CallId) -> Self {
+        Self { claimed: Some(claimed), ..self }
     }
 
     /// The `Idempotency-Key`, if one was sent.

@@ -265,12 +265,9 @@ pub(crate) async fn delete(app: App, call: Call, params: DeleteDevice) -> Outcom
     let id: DeviceId = params.device_id.0.into();
     let device = any(&app, &call.caller.scope()?, id).await?;
     match app.engine().delete_device(&device).await {
-        Err(CommitError::Conflict(_)) => return Err(device_not_found(id)),
-        other => other?,
+        Err(CommitError::Conflict(_)) => Err(device_not_found(id)),
+        other => Ok(other?),
     }
-    // A virtual lock without a record is gone; a real one is still at its door.
-    app.sandbox().let_go(device.account, &device.about.native);
-    Ok(())
 }
 
 /// `/devices/report_provider_metadata`

@@ -23,6 +23,8 @@ struct Told {
     headers: HeaderMap,
     /// Fields beside `error` and `ok`.
     beside: JsonObject,
+    /// Whether it is certain that nothing was changed, though the server is at fault.
+    is_harmless: bool,
 }
 
 /// What handlers return.
@@ -86,6 +88,18 @@ impl Failure {
         self
     }
 
+    /// The same failure, of which it is certain that nothing was changed.
+    #[must_use]
+    fn harmless(mut self) -> Self {
+        self.0.is_harmless = true;
+        self
+    }
+
+    /// Whether it is certain that nothing was changed: a refusal comes before every change.
+    pub(crate) fn changed_nothing(&self) -> bool {
+        self.0.is_harmless || self.0.error.status.is_client_error()
+    }
+
     /// What a refused lock action answers.
     pub fn refused(refusal: Refusal, device: DeviceId) -> Self {
         match refusal {
@@ -134,7 +148,7 @@ pub fn not_granted() -> Failure {
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        Self(Box::new(Told { error, headers: HeaderMap::new(), beside: JsonObject::new() }))
+        Self(Box::new(Told { error, headers: HeaderMap::new(), beside: JsonObject::new(), is_harmless: false }))
     }
 }
 
@@ -168,11 +182,11 @@ impl From<StoreError> for Failure {
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         match error {
-            CommitError::Busy => Self::unavailable("Too many changes are being written. Try again shortly."),
+            CommitError::Busy => Self::unavailable("Too many changes are being written. Try again shortly.").harmless(),
             CommitError::Store(error) => error.into(),
             CommitError::Conflict(what) => {
                 tracing::warn!(condition = what, "a change lost against another one");
-                Self::unavailable("Somebody else changed this at the same time. Try again.")
+                Self::unavailable("Somebody else changed this at the same time. Try again.").harmless()
             }
         }
     }

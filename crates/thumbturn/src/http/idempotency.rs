@@ -43,17 +43,18 @@ impl Running {
     }
 }
 
-/// Runs `work` once under the key of `call`, or gives the first answer again.
+/// Runs `work` once under the key of a call, or gives the first answer again.
 ///
-/// It runs to its end even if the caller goes away: whoever lost a connection will ask again.
+/// It runs to its end even if the caller goes away: whoever lost a connection will ask again. Such calls take a place of
+/// their own among those that are answered, so that they are bounded like all others.
 pub(crate) async fn once<E: Endpoint>(
     app: App,
-    call: Call,
-    key: String,
+    claimed: ClaimedCall,
     work: impl Future<Output = Outcome<E::Response>> + Send + 'static,
 ) -> Outcome<Response> {
-    let claimed = claimed::<E>(&app, &call, &key);
+    let Some(place) = app.admit() else { return Err(Failure::unavailable("The server is busy. Try again shortly.")) };
     let running = tokio::spawn(async move {
+        let _place = place;
         let _alone = app.running().alone(claimed.id).await;
         if let Some(kept) = app.store().kept_call(claimed.id, claimed.at).await? {
             return again(kept.body_hash == claimed.body_hash, kept.answer);
@@ -66,6 +67,8 @@ pub(crate) async fn once<E: Endpoint>(
         let answered = work.await.and_then(|result| body::<E>(&result));
         match answered {
             Ok(body) => Ok(keep(&app, claimed, body).await),
+            // What failed half-way may have changed something: its key stays claimed, and is never answered.
+            Err(failure) if !failure.changed_nothing() => Err(failure),
             Err(failure) => {
                 if let Err(error) = app.store().commit(Change::CallReleased(claimed.id)).await {
                     tracing::warn!(%error, "an idempotency key of a refused call could not be released");
@@ -78,8 +81,13 @@ pub(crate) async fn once<E: Endpoint>(
     running.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-fn claimed<E: Endpoint>(app: &App, call: &Call, key: &str) -> ClaimedCall {
-    let name = format!("{}\n{}\n{key}", call.caller.kind(), E::PATH);
+/// The claim of a call under `key`. The user whom a header names is a part of it: a publishable key is everybody's.
+pub(crate) fn claimed<E: Endpoint>(app: &App, call: &Call, key: &str) -> ClaimedCall {
+    let mut name = format!("{}\n{}\n{key}", call.caller.kind(), E::PATH);
+    if let Some(user) = &call.user_identifier_key {
+        name.push('\n');
+        name.push_str(user);
+    }
     ClaimedCall {
         id: CallId::derived(owner(&call.caller), &name),
         workspace: call.caller.workspace(),

@@ -113,8 +113,9 @@ where
 {
     let params = read::<E>(&call.input)?;
     if keeps_answers && let Some(key) = call.idempotency_key()? {
-        let work = handler(app.clone(), call.clone(), params);
-        return idempotency::once::<E>(app, call, key, work).await;
+        let claimed = idempotency::claimed::<E>(&app, &call, &key);
+        let work = handler(app.clone(), call.under(claimed.id), params);
+        return idempotency::once::<E>(app, claimed, work).await;
     }
     let waits = E::CHANGES && E::RESPONSE_KEYS.contains(&"action_attempt");
     let applied = call.preference.applied().filter(|_| waits);

@@ -17,7 +17,7 @@ use thumbturn_core::pins::Pin;
 use thumbturn_core::scope::Scope;
 use thumbturn_drivers::sandbox::Simulated;
 
-use super::begin::{Begin, begin};
+use super::begin::{Begin, begin_if};
 use super::call::Call;
 use super::errors::{Failure, Outcome, device_not_found};
 use super::{connected_accounts, devices, sandbox};
@@ -32,11 +32,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// `/locks/simulate/keypad_code_entry`
 pub(crate) async fn keypad_code_entry(app: App, call: Call, params: SimulateKeypadCodeEntry) -> Outcome<ActionAttempt> {
     let device = params.device_id.0.into();
-    at_keypad(&app, &call, device).await?;
     let pin = Pin::new(&params.code.into_exposed())
         .ok_or_else(|| Failure::invalid_parameter("code", "String must be 1 to 32 digits"))?;
     let command = Command::Simulate(Simulation::TypeCode(pin));
-    begin::<SimulateKeypadCodeEntry>(&app, &call, Begin { device, command, sync: false }).await
+    let what = Begin { device, command, sync: false };
+    begin_if::<SimulateKeypadCodeEntry>(&app, &call, what, at_keypad(&app, &call, device)).await
 }
 
 /// `/locks/simulate/manual_lock_via_keypad`
@@ -46,9 +46,8 @@ pub(crate) async fn manual_lock_via_keypad(
     params: SimulateManualLockViaKeypad,
 ) -> Outcome<ActionAttempt> {
     let device = params.device_id.0.into();
-    at_keypad(&app, &call, device).await?;
-    let command = Command::Simulate(Simulation::LockAtKeypad);
-    begin::<SimulateManualLockViaKeypad>(&app, &call, Begin { device, command, sync: false }).await
+    let what = Begin { device, command: Command::Simulate(Simulation::LockAtKeypad), sync: false };
+    begin_if::<SimulateManualLockViaKeypad>(&app, &call, what, at_keypad(&app, &call, device)).await
 }
 
 /// `/devices/simulate/connect`

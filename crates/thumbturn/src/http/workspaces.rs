@@ -84,7 +84,7 @@ pub(crate) async fn reset_sandbox(app: App, call: Call, params: ResetSandbox) ->
         let message = "can only reset sandbox on sandbox workspaces";
         return Err(Failure::new(ErrorType::WorkspaceNotSandbox, message));
     }
-    let reset = workspaces::reset(workspace, app.reset_to(), app.now());
+    let reset = workspaces::reset(workspace, app.reset_to(), call.claimed, app.now());
     let (attempt, account) = (reset.attempt.clone(), reset.account.as_ref().map(|account| account.id));
     app.engine().reset_workspace(reset).await?;
     if let Some(account) = account {

@@ -264,3 +264,38 @@ async fn neither_answers_nor_guessable_hashes_lie_about() {
         }
     }
 }
+
+/// A publishable key is everybody's, and a header may name the user.
+#[tokio::test]
+async fn one_users_token_is_never_another_ones_answer() {
+    let app = TestApp::start().await;
+    let ask = |user: &str| {
+        let ask = Ask::post("/client_sessions/get_or_create")
+            .header("seam-publishable-key", &app.own.publishable_key)
+            .header("seam-user-identifier-key", user)
+            .header("idempotency-key", "k");
+        app.send(ask.json(json!({})))
+    };
+    let alice = ask("alice").await.field("client_session");
+    let bob = ask("bob").await.field("client_session");
+    assert_ne!(bob["token"], alice["token"]);
+    assert_eq!(ask("alice").await.field("client_session"), alice);
+}
+
+#[tokio::test]
+async fn a_repeated_simulation_is_answered_even_if_its_lock_is_gone() {
+    let app = TestApp::start().await;
+    let body = json!({"device_id": app.own.devices[0], "code": "1234"});
+    let path = "/locks/simulate/keypad_code_entry";
+    let first = own(&app, path, "k", body.clone()).await.field("action_attempt");
+    app.ok("/devices/delete", app.own.device()).await;
+    assert_eq!(own(&app, path, "k", body).await.field("action_attempt"), first);
+}
+
+/// Enough of them at once, and the server says that it is busy: they are bounded though nobody may wait for them.
+#[tokio::test]
+async fn calls_under_a_key_take_a_place() {
+    let app = TestApp::with(SANDBOX, &[("THUMBTURN_LIMITS__CONCURRENT_REQUESTS", "1")]).await;
+    own(&app, "/devices/update", "k", app.own.device()).await.assert_refused(503, "service_unavailable");
+    app.ok("/devices/update", app.own.device()).await;
+}

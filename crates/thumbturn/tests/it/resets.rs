@@ -218,3 +218,53 @@ async fn a_grant_ends_with_its_device() {
     let accessible = json!({"user_identity_id": jane});
     assert_eq!(app.post("/user_identities/list_accessible_devices", accessible).await.field("devices"), json!([]));
 }
+
+#[tokio::test]
+async fn resets_at_once_leave_all_their_attempts_readable() {
+    let app = TestApp::start().await;
+    let (one, two) = tokio::join!(reset(&app), reset(&app));
+    for attempt in [one, two] {
+        assert_eq!(app.decided(&attempt).await, attempt);
+    }
+    assert_eq!(app.unlock(0).await["status"], "success");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_deleted_during_a_sync_does_not_come_back() {
+    let app = TestApp::start().await;
+    let account = json!({"connected_account_id": app.own.account});
+    for deleted in &app.own.devices[..4] {
+        let sync = app.post("/connected_accounts/sync", account.clone());
+        let delete = app.post("/devices/delete", json!({"device_id": deleted}));
+        let (sync, delete) = tokio::join!(sync, delete);
+        sync.ok();
+        delete.ok();
+    }
+    // What the hub said before this has been dealt with after it.
+    app.ok("/connected_accounts/sync", account).await;
+    app.ok("/devices/simulate/connect", json!({"device_id": app.own.devices[4]})).await;
+    assert_eq!(listed(&app).await, app.own.devices[4..]);
+}
+
+/// A call that began before a reset and is answered after it.
+#[tokio::test]
+async fn no_answer_of_before_is_kept_over_a_reset() {
+    use thumbturn_core::change::{Change, ClaimedCall, KeptAnswer};
+    use thumbturn_core::ids::{CallId, WorkspaceId};
+    let app = TestApp::start().await;
+    let path = "/client_sessions/create";
+    let call = ClaimedCall {
+        id: CallId::derived(app.own.workspace, &format!("api_key\n{path}\nk")),
+        workspace: Some(WorkspaceId(app.own.workspace)),
+        body_hash: app.store.call_hash("{}"),
+        at: app.app.now(),
+    };
+    app.store.commit(Change::CallClaimed(call.clone())).await.unwrap();
+    let session = app.post(path, json!({})).await;
+    reset(&app).await;
+    let answer = KeptAnswer(session.body.to_string());
+    app.store.commit(Change::CallAnswered { call, answer }).await.unwrap();
+    let again = Ask::post(path).bearer(&app.own.api_key).header("idempotency-key", "k").json(json!({}));
+    let again = app.send(again).await.field("client_session");
+    app.send(Ask::get("/devices/list").bearer(again["token"].as_str().unwrap())).await.ok();
+}

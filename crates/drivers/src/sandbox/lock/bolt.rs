@@ -114,6 +114,7 @@ impl VirtualLock {
             air.emit(Word::Answered(attempt, Answer::Refused(why)));
         } else if !ignores {
             self.settings.relock_after_s = seconds(auto_lock);
+            self.wake(air);
             self.tell_auto_lock(air);
             if self.on_air() {
                 air.emit(Word::Answered(attempt, Answer::Accepted));
@@ -129,6 +130,13 @@ impl VirtualLock {
         if self.on_air() && self.hub.auto_lock != self.auto_lock() {
             self.hub.auto_lock = self.auto_lock();
             air.emit(Word::AutoLock(self.hub.auto_lock));
+        }
+    }
+
+    /// A door that stands open is locked in time, as if it had been opened now.
+    pub(in crate::sandbox) fn wake(&mut self, air: &mut Air<'_>) {
+        if self.bolt == Position::Unlocked {
+            self.plan_relock(air);
         }
     }
 

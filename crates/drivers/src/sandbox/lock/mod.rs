@@ -202,6 +202,7 @@ impl VirtualLock {
         self.bolt = restored.bolt;
         self.battery = restored.battery_level;
         self.powered = restored.powered;
+        self.cut = restored.cut;
         self.hub_lost = restored.hub_lost;
         self.removed = restored.removed;
         self.unpaid = restored.unpaid;

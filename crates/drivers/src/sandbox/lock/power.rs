@@ -30,6 +30,9 @@ impl VirtualLock {
             self.battery = if self.battery > 0.0 { self.battery } else { 1.0 };
             self.plan_notice(air);
         }
+        if std::mem::take(&mut self.cut) {
+            self.plan_notice(air);
+        }
         self.come_back(air);
     }
 
