@@ -389,5 +389,64 @@ export const officialClientCases = (name, sdk, { Client, ClientWithoutWorkspace 
         assertSucceeded(await seam.locks.unlockDoor({ device_id }), 'UNLOCK_DOOR')
       })
     })
+
+    describe('simulations', () => {
+      test('a lock goes offline and comes back', limit, async () => {
+        const device_id = deviceId(2)
+        await seam.devices.simulate.disconnect({ device_id })
+        const away = await seam.devices.get({ device_id })
+        assert.equal(away.properties.online, false)
+        assert.equal(away.errors[0].error_code, 'device_disconnected')
+        const error = await failure(() => seam.locks.unlockDoor({ device_id }), sdk.SeamActionAttemptFailedError)
+        assert.equal(error.code, 'device_disconnected')
+        await seam.devices.simulate.connect({ device_id })
+        assertSucceeded(await seam.locks.unlockDoor({ device_id }), 'UNLOCK_DOOR')
+      })
+
+      test('an auto-lock is set', limit, async () => {
+        const device_id = deviceId(2)
+        const wanted = { device_id, auto_lock_enabled: true, auto_lock_delay_seconds: 30 }
+        // The generation before knows no such method, and its client takes any path.
+        const attempt = seam.locks.configureAutoLock
+          ? await seam.locks.configureAutoLock(wanted)
+          : (await seam.client.post('/locks/configure_auto_lock', wanted)).data.action_attempt
+        assert.deepEqual([attempt.status, attempt.result], ['success', {}])
+        const { properties } = await seam.devices.get({ device_id })
+        assert.deepEqual([properties.auto_lock_enabled, properties.auto_lock_delay_seconds], [true, 30])
+      })
+    })
+
+    describe('spaces and user identities', () => {
+      test('a space holds devices', limit, async () => {
+        const space = await seam.spaces.create({ name: 'Lobby', space_key: `${name} lobby`, device_ids: [deviceId()] })
+        await seam.spaces.addDevices({ space_id: space.space_id, device_ids: [deviceId(1)] })
+        await seam.spaces.removeDevices({ space_id: space.space_id, device_ids: [deviceId()] })
+        assert.deepEqual(idsOf(await seam.devices.list({ space_id: space.space_id })), [deviceId(1)])
+        await seam.spaces.delete({ space_id: space.space_id })
+        assert.deepEqual((await seam.devices.get({ device_id: deviceId(1) })).space_ids, [])
+      })
+
+      test('a guest opens what was granted to him, until it is revoked', limit, async () => {
+        const { user_identity_id } = await seam.userIdentities.create({ user_identity_key: `${name} guest` })
+        const device_id = deviceId(1)
+        await seam.userIdentities.grantAccessToDevice({ user_identity_id, device_id })
+        const { token } = await seam.clientSessions.create({ user_identity_id })
+        const guest = Client.fromClientSessionToken(token, { endpoint: server.endpoint })
+        assert.deepEqual(idsOf(await guest.devices.list()), [device_id])
+        assertSucceeded(await guest.locks.unlockDoor({ device_id }), 'UNLOCK_DOOR')
+        await seam.userIdentities.revokeAccessToDevice({ user_identity_id, device_id })
+        await failure(() => guest.locks.unlockDoor({ device_id }), sdk.SeamHttpUnauthorizedError)
+      })
+    })
+
+    describe('reset', () => {
+      test('a sandbox begins again with the same ids', limit, async () => {
+        await seam.devices.update({ device_id: deviceId(), name: 'Renamed' })
+        const attempt = await seam.workspaces.resetSandbox()
+        assert.deepEqual([attempt.action_type, attempt.status], ['RESET_SANDBOX_WORKSPACE', 'success'])
+        assert.deepEqual(idsOf(await seam.devices.list()), allIds())
+        assert.equal((await seam.devices.get({ device_id: deviceId() })).display_name, 'Front Door')
+      })
+    })
   })
 }

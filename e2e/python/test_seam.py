@@ -316,3 +316,47 @@ class Errors(SeamCase):
         self.assertIn(attempt.action_attempt_id, [event.action_attempt_id for event in events])
 
         self.assert_succeeded(self.seam.locks.unlock_door(device_id=device_id), "UNLOCK_DOOR")
+
+
+class Simulations(SeamCase):
+    def test_a_lock_goes_offline_and_comes_back(self):
+        device_id = server.device_id(2)
+        self.seam.devices.simulate.disconnect(device_id=device_id)
+        away = self.seam.devices.get(device_id=device_id)
+        self.assertIs(away.properties.online, False)
+        self.assertEqual((len(away.errors), away.can_simulate_connection), (1, True))
+        with self.assertRaises(SeamActionAttemptFailedError) as failure:
+            self.seam.locks.unlock_door(device_id=device_id)
+        self.assertEqual(failure.exception.code, "device_disconnected")
+        self.seam.devices.simulate.connect(device_id=device_id)
+        self.assert_succeeded(self.seam.locks.unlock_door(device_id=device_id), "UNLOCK_DOOR")
+
+    def test_a_sandbox_that_is_reset_begins_again_with_the_same_ids(self):
+        self.seam.devices.update(device_id=server.device_id(), name="Renamed")
+        attempt = self.seam.workspaces.reset_sandbox()
+        self.assertEqual((attempt.action_type, attempt.status), ("RESET_SANDBOX_WORKSPACE", "success"))
+        self.assertEqual(ids_of(self.seam.devices.list()), self.all_ids)
+        self.assertEqual(self.seam.devices.get(device_id=server.device_id()).display_name, "Front Door")
+
+
+class SpacesAndIdentities(SeamCase):
+    def test_a_space_holds_devices(self):
+        first, second = server.device_id(), server.device_id(1)
+        space = self.seam.spaces.create(name="Lobby", device_ids=[first])
+        self.seam.spaces.add_devices(space_id=space.space_id, device_ids=[second])
+        self.seam.spaces.remove_devices(space_id=space.space_id, device_ids=[first])
+        self.assertEqual(ids_of(self.seam.devices.list(space_id=space.space_id)), [second])
+        self.assertEqual(self.seam.devices.get(device_id=second).space_ids, [space.space_id])
+        self.seam.spaces.delete(space_id=space.space_id)
+        self.assertEqual(self.seam.devices.get(device_id=second).space_ids, [])
+
+    def test_an_identity_is_granted_a_device(self):
+        device_id = server.device_id()
+        identity = self.seam.user_identities.create(full_name="Jane Doe")
+        grant = {"user_identity_id": identity.user_identity_id, "device_id": device_id}
+        self.seam.user_identities.grant_access_to_device(**grant)
+        accessible = self.seam.user_identities.list_accessible_devices(user_identity_id=identity.user_identity_id)
+        self.assertEqual(ids_of(accessible), [device_id])
+        self.seam.user_identities.revoke_access_to_device(**grant)
+        accessible = self.seam.user_identities.list_accessible_devices(user_identity_id=identity.user_identity_id)
+        self.assertEqual(ids_of(accessible), [])
