@@ -60,6 +60,8 @@ pub struct Written {
     acknowledged: Acknowledged,
     accepted_at: Option<Moment>,
     moved_by_other: bool,
+    /// It is said to be where it should, on a lock that cannot be asked whether that is an old report said again.
+    perhaps_there: bool,
     read_due: Option<Moment>,
     reads_left: u8,
     read_old: bool,
@@ -209,6 +211,7 @@ impl Written {
             acknowledged: Acknowledged::NotHeard,
             accepted_at: None,
             moved_by_other: false,
+            perhaps_there: false,
             read_due: (traits.reports && traits.readable)
                 .then(|| at.after(wait).steadily().or_earlier(latest_read(terms, at))),
             reads_left: READS,
@@ -231,11 +234,11 @@ impl Written {
         self.accepted_at.unwrap_or(self.at).after(terms.traits.settle).steadily()
     }
 
-    /// When an accepted command may end as an unconfirmed success: the lock already was where it should be, and its
-    /// hub offers no read.
+    /// When an accepted command may end as an unconfirmed success: the lock already was where it should be, or what it
+    /// says may be an old report, and its hub offers no read.
     fn unconfirmable_at(&self, terms: &Terms) -> Option<Moment> {
-        let already_there = self.before == Known::At(self.wanted);
-        (already_there && !terms.traits.readable && self.acknowledged == Acknowledged::Yes)
+        let unprovable = self.before == Known::At(self.wanted) || self.perhaps_there;
+        (unprovable && !terms.traits.readable && self.acknowledged == Acknowledged::Yes)
             .then(|| self.at.after(terms.traits.settle_unchanged).steadily())
     }
 
@@ -292,6 +295,7 @@ impl Written {
             }
             What::Moved { to, .. } => {
                 self.moved_by_other = false;
+                self.perhaps_there = false;
                 self.before = Known::At(to);
                 Effect::Nothing
             }
@@ -305,6 +309,7 @@ impl Written {
             What::Obstructed => failure(FailureKind::BoltObstructed),
             What::Unsure => {
                 self.before = Known::Nothing;
+                self.perhaps_there = false;
                 Effect::Nothing
             }
             What::Operated { .. } | What::Recalled { .. } => Effect::Nothing,
@@ -314,7 +319,10 @@ impl Written {
     /// The bolt is reported to have come to the wanted position.
     fn arrived(&mut self, terms: &Terms, from: Known, cause: Option<Cause>, doubtful: bool, now: Moment) -> Effect {
         match cause {
-            _ if doubtful => self.read_soon(terms, now),
+            _ if doubtful => {
+                self.perhaps_there = !terms.traits.readable;
+                self.read_soon(terms, now)
+            }
             Some(Cause { method: Method::Remote, .. }) => Effect::Finish(success(true)),
             Some(_) => {
                 self.moved_by_other = true;

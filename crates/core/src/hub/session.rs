@@ -1,7 +1,7 @@
 //! One supervised task per connected account: connects, reconnects with a growing, jittered pause, passes on what the
 //! hub says to the locks' tasks, and reads the locks back after each reconnection. A dead hub delays no other hub.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -59,9 +59,9 @@ pub(crate) struct Session {
     driver: Arc<dyn Driver>,
     account: Account,
     manages_new_devices: Arc<AtomicBool>,
-    locks: HashMap<NativeId, Known>,
+    locks: BTreeMap<NativeId, Known>,
     /// Locks whose records were deleted and of which the hub has not yet spoken its last word.
-    let_go: HashSet<NativeId>,
+    let_go: BTreeSet<NativeId>,
     resync: VecDeque<DeviceId>,
     settled: tokio::sync::watch::Sender<bool>,
     reconnection: bool,
@@ -120,8 +120,8 @@ pub(crate) fn spawn(
         driver,
         account,
         manages_new_devices: Arc::clone(&manages_new_devices),
-        locks: HashMap::new(),
-        let_go: HashSet::new(),
+        locks: BTreeMap::new(),
+        let_go: BTreeSet::new(),
         resync: VecDeque::new(),
         settled,
         reconnection,
@@ -575,7 +575,7 @@ impl Session {
     /// Tells all before it waits for any, so that the slowest lock sets the time and not the sum.
     async fn stop_locks(&mut self) {
         let mut stopping = Vec::with_capacity(self.locks.len());
-        for (_, known) in self.locks.drain() {
+        for (_, known) in std::mem::take(&mut self.locks) {
             self.directory.leave(known.device.id);
             let (done, stopped) = oneshot::channel();
             send(&known.handle, Message::Stop(done)).await;

@@ -79,6 +79,8 @@ impl Oracle {
     fn note_place(&mut self, what: &What) {
         match *what {
             What::Moved { to: Bolt::Locked, .. } | What::Unsure => self.was_there = false,
+            // Perhaps an old report said again: where nothing can be asked, that is all there is.
+            What::Moved { to: Bolt::Unlocked, doubtful: true, .. } => self.was_there = true,
             What::Moved { from: Known::Nothing, to: Bolt::Unlocked, cause: None, doubtful: false } => {
                 self.said_there = true;
             }

@@ -241,6 +241,26 @@ fn a_repeated_remote_report_confirms_nothing() {
     assert_eq!(trial.wait().0, failed(FailureKind::OutcomeUnknown));
 }
 
+/// Found by the simulation: the third of three quick commands took the whole deadline and held up the next.
+#[test]
+fn a_report_that_may_be_a_repeat_on_a_lock_that_cannot_be_asked_is_an_unconfirmed_success() {
+    let mut trial = Trial::written(UNREADABLE, WAS_LOCKED);
+    trial.feed(200, &Input::Answered(Answer::Accepted));
+    let doubtful = What::Moved { from: WAS_LOCKED, to: Bolt::Unlocked, cause: None, doubtful: true };
+    assert_eq!(trial.hear(500, doubtful), Effect::Nothing);
+    assert_eq!(trial.feed(1_100, &Input::Tick), ends(UNCONFIRMED));
+
+    let mut trial = Trial::written(UNREADABLE, WAS_LOCKED);
+    assert_eq!(trial.hear(1_500, doubtful), Effect::Nothing, "nothing was accepted");
+    assert_eq!(trial.feed(1_600, &Input::Answered(Answer::Accepted)), ends(UNCONFIRMED));
+
+    let mut trial = Trial::written(UNREADABLE, WAS_LOCKED);
+    trial.hear(500, doubtful);
+    let back = moved(Known::At(Bolt::Unlocked), Bolt::Locked, None);
+    trial.hear(600, back);
+    assert_eq!(trial.feed(1_600, &Input::Answered(Answer::Accepted)), Effect::Nothing, "it went back");
+}
+
 #[test]
 fn what_was_true_once_confirms_nothing() {
     let mut trial = Trial::written(UNREADABLE, Known::Nothing);
