@@ -230,7 +230,8 @@ impl Written {
     }
 
     /// When a movement that the command caused must be over.
-    fn settled(&self, terms: &Terms) -> Moment {
+    #[must_use]
+    pub fn settled(&self, terms: &Terms) -> Moment {
         self.accepted_at.unwrap_or(self.at).after(terms.traits.settle).steadily()
     }
 
@@ -300,7 +301,8 @@ impl Written {
                 Effect::Nothing
             }
             What::Operated { at, cause, doubtful, late_cause } if at == self.wanted => {
-                self.moved_by_other |= late_cause && cause.method != Method::Remote;
+                // Also where it was thought to be there: a hand that says so has perhaps brought it there only now.
+                self.moved_by_other |= (late_cause || !doubtful) && cause.method != Method::Remote;
                 self.operated(terms, cause, doubtful, now)
             }
             What::Doubt { .. } => self.read_soon(terms, now),

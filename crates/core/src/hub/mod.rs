@@ -117,6 +117,7 @@ impl Engine {
         let until = self.shared.now().after(limit);
         for mut watch in self.accounts.settling(only).await {
             tokio::select! {
+                biased;
                 _ = watch.wait_for(|settled| *settled) => {}
                 () = self.shared.clock.sleep_until(until) => return,
             }
@@ -319,6 +320,7 @@ impl Engine {
         }
         for dealt_with in pending {
             tokio::select! {
+                biased;
                 _ = dealt_with => {}
                 () = self.shared.clock.sleep_until(until) => break,
             }

@@ -192,6 +192,7 @@ impl Session {
     async fn pause(&mut self, orders: &mut mpsc::Receiver<Order>, clock: &dyn Clock, resume: Moment) -> Option<Ended> {
         loop {
             tokio::select! {
+                biased;
                 order = orders.recv() => {
                     if matches!(order, Some(Order::Sync)) {
                         return None;
@@ -524,6 +525,7 @@ impl Session {
             }
         };
         tokio::select! {
+            biased;
             () = all => {}
             () = self.shared.clock.sleep_until(limit) => {}
         }

@@ -208,7 +208,7 @@ async fn a_first_word_in_doubt_never_overwrites_a_later_one() {
     })
     .await;
     house.pass(7_000).await;
-    house.hub.next(0, Deed::Write(vec![(10, Word::Untagged), (500, Word::Stale)]));
+    house.hub.next(0, Deed::Write(vec![(10, Word::Untagged), (6_000, Word::Stale)]));
     let ticket = house.unlock(0).await;
     assert_eq!(house.end(ticket).await, failed(FailureKind::OutcomeUnknown));
     assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Locked));

@@ -394,3 +394,15 @@ async fn a_device_that_could_not_be_deleted_is_served_as_before() {
     let ticket = house.unlock(0).await;
     assert_eq!(house.end(ticket).await, crate::house::CONFIRMED);
 }
+
+/// Found by the simulation: the lock told the old position while its motor was still to run, then nothing more.
+#[tokio::test(start_paused = true)]
+async fn a_position_told_before_the_movement_could_be_over_is_not_shown_after_an_unknown_outcome() {
+    let house = House::with(1, UNREADABLE).await;
+    house.hub.moved(0, Bolt::Locked, How::Untagged).await;
+    house.pass(10_000).await;
+    house.hub.next(0, Deed::Write(vec![(20, Word::Ack), (100, Word::Stale), (900, Word::Move)]));
+    let ticket = house.unlock(0).await;
+    assert_eq!(house.end(ticket).await, failed(FailureKind::OutcomeUnknown));
+    assert_eq!(house.state(0).shown_bolt(), None);
+}

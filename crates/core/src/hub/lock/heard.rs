@@ -8,7 +8,7 @@ use crate::attempt::{Effect, Input};
 use crate::devices::{About, OfflineBecause};
 use crate::events::EventKind;
 use crate::ids::AttemptId;
-use crate::locks::{Reachability, Traits, Unavailable};
+use crate::locks::{Bolt, Reachability, Traits, Unavailable};
 use crate::memory::{Fact, What};
 use crate::ports::{Answer, Link, Refused, Report};
 use crate::time::Moment;
@@ -45,7 +45,7 @@ impl LockTask {
     async fn lose_touch(&mut self, why: Unavailable) {
         self.unavailable = Some(why);
         self.tell_held().await;
-        self.tell_deferred().await;
+        self.tell_deferred(false).await;
         self.memory.forget_position();
         if self.running.as_ref().is_some_and(|running| self.unavailable_for(&running.command).is_some()) {
             self.input(Input::Unavailable(why)).await;
@@ -114,9 +114,11 @@ impl LockTask {
         }
     }
 
-    async fn tell_deferred(&mut self) {
+    /// Tells the first word that was deferred. It may be old by now: if something speaks against it, what it told is
+    /// not shown as true.
+    async fn tell_deferred(&mut self, against_it: bool) {
         if let Some(fact) = self.deferred.take() {
-            self.note_fact(&fact).await;
+            self.note_fact_as(&fact, !against_it && !self.memory.in_doubt()).await;
         }
     }
 
@@ -146,7 +148,7 @@ impl LockTask {
     async fn on_fact_while_written(&mut self, fact: Fact) {
         let wanted = self.running.as_ref().and_then(|running| running.terms.wanted);
         if let Some(running) = &mut self.running {
-            running.told |= is_told(&fact.what);
+            running.told = told_position(&fact.what).map(|bolt| (bolt, fact.heard)).or(running.told);
         }
         let effect = self.step(&Input::Fact(fact));
         if matches!(effect, Effect::Finish(_)) {
@@ -156,7 +158,7 @@ impl LockTask {
         if is_first_word(&fact, wanted) {
             self.deferred = Some(fact);
         } else if !self.joins_deferred(&fact) {
-            self.tell_deferred().await;
+            self.tell_deferred(true).await;
             self.note_fact(&fact).await;
         }
         self.perform(effect, None).await;
@@ -198,12 +200,12 @@ impl LockTask {
     }
 }
 
-/// Whether the lock told where its bolt is, beyond doubt.
-const fn is_told(what: &What) -> bool {
-    matches!(
-        what,
-        What::Moved { doubtful: false, .. }
-            | What::Operated { doubtful: false, .. }
-            | What::Read { asked: Some(_), .. }
-    )
+/// Where the lock told that its bolt is, beyond doubt.
+const fn told_position(what: &What) -> Option<Bolt> {
+    match what {
+        What::Moved { doubtful: true, .. } | What::Operated { doubtful: true, .. } | What::Read { asked: None, .. } => {
+            None
+        }
+        what => what.position(),
+    }
 }

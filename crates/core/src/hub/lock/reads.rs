@@ -114,6 +114,7 @@ impl LockTask {
         let handing_over = Box::pin(async move {
             let Some(link) = link else { return false };
             tokio::select! {
+                biased;
                 asked = guarded(link.ask(&lock, read)) => asked.is_some_and(|asked| asked.is_ok()),
                 () = clock.sleep_until(now.after(ASK_LIMIT).steadily()) => false,
             }

@@ -37,10 +37,16 @@ impl LockTask {
     }
 
     pub(super) async fn note_fact(&mut self, fact: &Fact) {
+        self.note_fact_as(fact, true).await;
+    }
+
+    /// Tells what the lock told; what may no longer hold is told as something that happened, and not shown as true.
+    pub(super) async fn note_fact_as(&mut self, fact: &Fact, holds: bool) {
         let now = self.shared.now();
         let credit = fact.what.position().and_then(|to| self.unresolved.of(to, now));
         let before = self.observed.state.clone();
         let kinds = self.observed.apply(fact, credit);
+        self.observed.state.fresh &= holds;
         for kind in &kinds {
             if let EventKind::LockMoved { attempt: Some(attempt), .. } = kind {
                 self.unresolved.settle(*attempt);

@@ -25,8 +25,19 @@ pub(super) struct Running {
     pub(super) state: State,
     /// The last read that was asked for it.
     pub(super) asked: Option<ReadId>,
-    /// Whether the lock told a position since the command was written.
-    pub(super) told: bool,
+    /// Where and when the lock last told its position since the command was written.
+    pub(super) told: Option<(Bolt, Moment)>,
+    /// When a movement that the command caused must be over.
+    settled: Option<Moment>,
+}
+
+impl Running {
+    /// Whether what the lock told still holds at the end: it was where it should be, or the movement had to be over.
+    fn told_its_rest(&self) -> bool {
+        self.told.is_some_and(|(bolt, at)| {
+            Some(bolt) == self.terms.wanted || self.settled.is_some_and(|settled| at.steady >= settled.steady)
+        })
+    }
 }
 
 /// What is said of a command that a fault of the driver kept from being written.
@@ -88,7 +99,8 @@ impl LockTask {
             (None, None) => Input::Unavailable(Unavailable::HubDisconnected),
         };
         let Job { attempt, command, .. } = job;
-        self.running = Some(Running { attempt, command, terms, state: State::Waiting, asked: None, told: false });
+        self.running =
+            Some(Running { attempt, command, terms, state: State::Waiting, asked: None, told: None, settled: None });
         self.input(input).await;
     }
 
@@ -136,6 +148,9 @@ impl LockTask {
         let Some(running) = &mut self.running else { return Effect::Nothing };
         let (state, effect) = attempt::step(&running.terms, running.state, input, self.shared.clock.now());
         running.state = state;
+        if let State::Written(written) = &running.state {
+            running.settled = Some(written.settled(&running.terms));
+        }
         effect
     }
 
@@ -227,7 +242,7 @@ impl LockTask {
         let credit = Credit { attempt: running.attempt.id, wanted };
         let before = self.observed.state.clone();
         let told = self.told_at_end(&outcome, credit, fact).await;
-        let is_lost = is_unknown(&outcome) && !running.told;
+        let is_lost = is_unknown(&outcome) && !running.told_its_rest();
         if is_lost {
             // The bolt may have moved, so what was known before is not known any more.
             self.memory.forget_position();
@@ -252,8 +267,9 @@ impl LockTask {
             Outcome::Success { confirmed: true } => self.confirmed(credit, fact),
             Outcome::Success { confirmed: false } => {
                 // It neither changes the state nor tells of a movement; what the lock said meanwhile stands by itself.
+                let in_doubt = self.memory.in_doubt();
                 for fact in deferred.into_iter().chain(fact) {
-                    self.note_fact(&fact).await;
+                    self.note_fact_as(&fact, !in_doubt).await;
                 }
                 Vec::new()
             }
@@ -264,6 +280,7 @@ impl LockTask {
                     let kinds = self.observed.apply(&fact, None);
                     told.extend(self.events(kinds, fact.occurred_at.unwrap_or(fact.heard.wall)));
                 }
+                self.observed.state.fresh &= !self.memory.in_doubt();
                 if failure.kind == FailureKind::LockJammed {
                     self.memory.jammed();
                     self.observed.jammed(self.shared.now().wall);
