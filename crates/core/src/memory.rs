@@ -152,6 +152,14 @@ struct Claim {
     cause: Option<Cause>,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct AskedRead {
+    read: ReadId,
+    at: Moment,
+    /// Whether no command was written since: else its answer may be older than what the command did.
+    counts: bool,
+}
+
 /// What one lock has told since its hub session came up.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -164,7 +172,7 @@ pub struct Memory {
     held: Option<Held>,
     told_without_cause: Option<ToldWithoutCause>,
     claim: Option<Claim>,
-    reads: VecDeque<(ReadId, Moment)>,
+    reads: VecDeque<AskedRead>,
     session_began: Option<Moment>,
 }
 
@@ -202,7 +210,7 @@ impl Memory {
         self.known = Known::Nothing;
         self.held = None;
         self.claim = None;
-        self.reads.clear();
+        self.discount_reads();
     }
 
     /// Whether the lock said something that only a read can bear out.
@@ -216,9 +224,11 @@ impl Memory {
         self.known = Known::Jammed;
     }
 
-    /// A command is written: the answers to earlier reads will tell nothing about it.
-    pub fn forget_reads(&mut self) {
-        self.reads.clear();
+    /// A command is written, or anything may have happened: the answers to earlier reads will tell nothing about it.
+    pub fn discount_reads(&mut self) {
+        for asked in &mut self.reads {
+            asked.counts = false;
+        }
     }
 
     /// Notes a read that was asked at `at`.
@@ -226,7 +236,7 @@ impl Memory {
         if self.reads.len() == READS {
             self.reads.pop_front();
         }
-        self.reads.push_back((read, at));
+        self.reads.push_back(AskedRead { read, at, counts: true });
     }
 
     /// When something held back must be told, if nothing comes before.
@@ -311,11 +321,12 @@ impl Memory {
     }
 
     fn answer(&mut self, read: ReadId, report: &Report) -> Fact {
-        let asked = self.reads.iter().find(|(id, _)| *id == read).map(|(_, at)| *at);
-        self.reads.retain(|(id, _)| *id != read);
-        if asked.is_some_and(|asked| self.contradicted_since(asked, report.said)) {
+        let asked = self.reads.iter().find(|asked| asked.read == read).copied();
+        self.reads.retain(|asked| asked.read != read);
+        if self.may_be_outdated(asked, report.said) {
             return self.doubtful_answer(report);
         }
+        let asked = asked.filter(|asked| asked.counts).map(|asked| asked.at);
         let from = self.known;
         let awaits_cause = self.held.is_some_and(|held| report.said == Said::At(held.to));
         self.held = self.held.filter(|_| awaits_cause);
@@ -339,18 +350,24 @@ impl Memory {
         fact(What::Read { read, asked, from, said: report.said, cause, awaits_cause }, report)
     }
 
-    /// Whether the lock has said something else since a read was `asked`: its answer may have been on its way before.
+    /// Whether an answer may have been on its way for long: it contradicts what is known, and the lock has said
+    /// something else since the read was asked, or a command was written since, or nobody knows when it was asked.
+    fn may_be_outdated(&self, asked: Option<AskedRead>, said: Said) -> bool {
+        let is_known_otherwise =
+            said != Said::Obstructed && self.known != Known::Nothing && self.known != known_if(said);
+        match asked {
+            Some(asked) => self.contradicted_since(asked.at, said) || (!asked.counts && is_known_otherwise),
+            None => self.known != known_if(said),
+        }
+    }
+
     fn contradicted_since(&self, asked: Moment, said: Said) -> bool {
-        let last = self.history.iter().max_by_key(|(_, heard)| heard.steady);
+        let last = self.history.iter().chain(&self.found).max_by_key(|(_, heard)| heard.steady);
         last.is_some_and(|(other, heard)| *other != said && heard.steady > asked.steady)
     }
 
     fn doubtful_answer(&mut self, report: &Report) -> Fact {
-        let to = match report.said {
-            Said::At(at) => Known::At(at),
-            Said::Jammed => Known::Jammed,
-            Said::Obstructed | Said::Unsure => Known::Nothing,
-        };
+        let to = known_if(report.said);
         let kept = self.claim;
         let doubt = self.doubt(to, None, report);
         // What was doubtful before stays so, with the cause that it told.
@@ -448,6 +465,15 @@ fn keep_in(history: &mut VecDeque<(Said, Moment)>, report: &Report) {
 fn is_in(history: &VecDeque<(Said, Moment)>, report: &Report) -> bool {
     let recently = |(said, heard): &(Said, Moment)| *said == report.said && report.heard.since(*heard) <= REPEAT_WINDOW;
     report.sequence.is_none() && history.iter().any(recently)
+}
+
+/// What is known of the bolt if `said` is true.
+const fn known_if(said: Said) -> Known {
+    match said {
+        Said::At(at) => Known::At(at),
+        Said::Jammed => Known::Jammed,
+        Said::Obstructed | Said::Unsure => Known::Nothing,
+    }
 }
 
 const fn fact(what: What, report: &Report) -> Fact {

@@ -410,7 +410,7 @@ fn confirms_only_on_evidence(
         hear(&mut memory, &mut now, *report);
     }
     memory.release();
-    memory.forget_reads();
+    memory.discount_reads();
     let known = memory.known();
     let terms = Terms { wanted: Some(Bolt::Unlocked), deadline: now.after(Duration::from_secs(600)), traits };
     let wrote = Input::Wrote { at: now, known };

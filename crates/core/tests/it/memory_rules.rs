@@ -202,10 +202,32 @@ fn the_first_word_of_a_session_moves_from_nothing() {
 fn reads_asked_before_a_command_are_nobodys_evidence() {
     let mut ear = Ear::of(TERSE);
     ear.memory.asked(ReadId(1), at(9_000));
-    ear.memory.forget_reads();
-    let [What::Read { asked: None, .. }] = ear.hear(9_100, UNLOCKED, How::Read(ReadId(1)))[..] else {
+    ear.memory.discount_reads();
+    let [What::Read { asked: None, .. }] = ear.hear(9_100, LOCKED, How::Read(ReadId(1)))[..] else {
         panic!("it still counts");
     };
+}
+
+#[test]
+fn a_late_answer_to_a_read_asked_before_a_command_is_no_more_than_a_doubt() {
+    let doubt = [What::Doubt { to: WAS_LOCKED }];
+    for how in [How::Untagged, REMOTE, How::Read(ReadId(2))] {
+        let mut ear = Ear::of(TERSE);
+        ear.memory.asked(ReadId(1), at(9_000));
+        ear.memory.discount_reads();
+        ear.memory.asked(ReadId(2), at(10_000));
+        assert_eq!(ear.hear(10_100, UNLOCKED, how).len(), 1);
+        assert_eq!(ear.hear(13_000, LOCKED, How::Read(ReadId(1))), doubt, "{how:?}: it unlocked since");
+        assert_eq!(ear.memory.known(), Known::At(Bolt::Unlocked));
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_no_more_than_a_doubt() {
+    let mut ear = Ear::of(TERSE);
+    let doubt = [What::Doubt { to: Known::At(Bolt::Unlocked) }];
+    assert_eq!(ear.hear(9_000, UNLOCKED, How::Read(ReadId(77))), doubt);
+    assert_eq!(ear.memory.known(), WAS_LOCKED);
 }
 
 #[test]

@@ -201,7 +201,7 @@ impl LockTask {
     }
 
     async fn wrote(&mut self, at: Moment) {
-        self.memory.forget_reads();
+        self.memory.discount_reads();
         self.input(Input::Wrote { at, known: self.memory.known() }).await;
     }
 
