@@ -33,6 +33,33 @@ struct Stay {
 const MOVES_KEPT: usize = 64;
 const LINES_KEPT: usize = 60;
 
+/// What the server has heard of where a bolt is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Words {
+    locked: Option<Duration>,
+    unlocked: Option<Duration>,
+    /// When it last heard something new that was true at that moment.
+    pub(crate) newest: Option<Duration>,
+}
+
+impl Words {
+    /// When `bolt` was last said to be its place; for the answer to a read: when that was asked.
+    pub(crate) const fn of(&self, bolt: Bolt) -> Option<Duration> {
+        match bolt {
+            Bolt::Locked => self.locked,
+            Bolt::Unlocked => self.unlocked,
+        }
+    }
+
+    pub(crate) fn hear(&mut self, bolt: Bolt, at: Duration) {
+        let last = match bolt {
+            Bolt::Locked => &mut self.locked,
+            Bolt::Unlocked => &mut self.unlocked,
+        };
+        *last = (*last).max(Some(at));
+    }
+}
+
 /// The truth about one bolt.
 #[derive(Debug)]
 pub(crate) struct Door {
@@ -42,8 +69,12 @@ pub(crate) struct Door {
     pub(crate) disturbed_until: Duration,
     /// Whether its last movement was told to nobody.
     pub(crate) unheard: bool,
-    /// When the server last heard that a hand, a code or the lock itself moved it.
-    pub(crate) told_by_other: Option<Duration>,
+    /// When one was told again.
+    heard_again: Duration,
+    /// Where and when the server last heard that a hand, a code or the lock itself had moved it.
+    pub(crate) told_by_other: Option<(Place, Duration)>,
+    /// What the server has heard of where it is.
+    pub(crate) words: Words,
     /// The last commands that its lock or hub accepted, and those that its motor ran for.
     accepted: VecDeque<AttemptId>,
     ran: VecDeque<AttemptId>,
@@ -57,7 +88,9 @@ impl Door {
             lines: VecDeque::new(),
             disturbed_until: Duration::ZERO,
             unheard: false,
+            heard_again: Duration::ZERO,
             told_by_other: None,
+            words: Words::default(),
             accepted: VecDeque::new(),
             ran: VecDeque::new(),
         }
@@ -104,6 +137,19 @@ impl Door {
     /// Whether every way in which it came there from `from` to `to` was another's doing.
     pub(crate) fn only_others_moved_it(&self, bolt: Bolt, from: Duration, to: Duration) -> bool {
         self.within(from, to).filter(|stay| stay.place == Place::At(bolt)).all(|stay| stay.mover == Mover::Hand)
+    }
+
+    /// Its place was told, and came through to its hub.
+    pub(crate) fn came_through(&mut self, said: Place, now: Duration) {
+        if self.unheard && said == self.place() {
+            self.unheard = false;
+            self.heard_again = now;
+        }
+    }
+
+    /// Whether its last movement up to `asked` was told to nobody.
+    pub(crate) fn was_unheard(&self, asked: Duration) -> bool {
+        self.unheard || self.heard_again >= asked
     }
 
     pub(crate) fn accept(&mut self, attempt: AttemptId) {

@@ -253,9 +253,11 @@ impl Person {
 
     async fn trouble_of_lock(&mut self, trouble: Trouble) {
         match trouble {
-            Trouble::HandBefore | Trouble::HandBetween | Trouble::HandAfter | Trouble::HandTwice => {
-                self.hand(trouble).await
-            }
+            Trouble::HandBefore
+            | Trouble::HandBetween
+            | Trouble::HandAfter
+            | Trouble::HandTwice
+            | Trouble::HandRestless => self.hand(trouble).await,
             Trouble::Keypad => self.turn_later(Bolt::Unlocked, Method::Keycode, 0),
             Trouble::Relock => self.turn_later(Bolt::Locked, Method::Automatic, 0),
             Trouble::Unreachable | Trouble::OwnHubUnreachable | Trouble::WorthATry => self.lose_touch(trouble),
@@ -264,6 +266,11 @@ impl Person {
             Trouble::DriverSlow => {
                 let ms = self.dice.between(500, 45_000);
                 self.driver(DriverTrouble::Slow(ms));
+            }
+            Trouble::DriverSlowLockLost => {
+                let ms = self.dice.between(1_000, 20_000);
+                self.driver(DriverTrouble::Slow(ms));
+                self.lose_touch(Trouble::Unreachable);
             }
             Trouble::DriverRejects => self.driver(DriverTrouble::Rejects),
             Trouble::DriverPanics => self.driver(DriverTrouble::Panics),
@@ -308,6 +315,11 @@ impl Person {
             Trouble::HandTwice => {
                 self.turn_later(to, Method::Manual, 0);
                 self.turn_later(to.other(), Method::Manual, 3_000);
+            }
+            Trouble::HandRestless => {
+                for (after_ms, to) in (0..).step_by(10_000).zip([to, to.other(), to, to.other(), to]) {
+                    self.turn_later(to, Method::Manual, after_ms);
+                }
             }
             Trouble::HandAfter => self.turn_later(to.other(), Method::Manual, 3_000),
             _ => self.turn_later(to, Method::Manual, 0),

@@ -164,6 +164,7 @@ impl Books {
         self.locks[index].open.retain(|open| *open != id);
         self.check(before.is_none(), index, || format!("P6: {id} ended twice"));
         self.check_truth(id, index, wanted, written, outcome, now);
+        self.check_unknown_is_shown(id, outcome);
         if began != self.life {
             let allowed =
                 matches!(outcome, Outcome::Success { confirmed: false }) || is(outcome, FailureKind::OutcomeUnknown);
@@ -184,30 +185,48 @@ impl Books {
         let door = self.locks[index].door.clone();
         let since = written.map_or(now.steady, |written| written.steady);
         let was = |place| door.look().was(place, since, now.steady);
+        // One that an earlier life left over ends by where the bolt is found in this one.
+        let is_left_over = self.cases.get(&id).is_some_and(|case| case.life != self.life);
+        let found_since = if is_left_over { self.life_began } else { since };
         match outcome {
             Outcome::Success { confirmed: true } => {
                 self.check(written.is_some(), index, || format!("P1: {id} confirmed and never written"));
                 self.check(was(Place::At(wanted)), index, || {
                     format!("P1: {id} confirmed, and the bolt was never {wanted:?} after the command")
                 });
+                let heard = door.look().words.of(wanted).is_some_and(|heard| heard >= since);
+                self.check(heard, index, || format!("P1: {id} confirmed, and the lock has said nothing of it since"));
                 let assumed = self.locks[index].manners == Manners::Assumed;
                 self.check(!assumed, index, || format!("P1: {id} confirmed by a lock that never reports"));
                 let by_other = self.was_others_doing(id, index, wanted, since, now.steady);
                 self.check(!by_other, index, || format!("P1: {id} confirmed by what somebody else did, as was told"));
             }
             Outcome::Success { confirmed: false } => {
-                let excused = was(Place::At(wanted)) || door.look().was_accepted(id);
+                let found = door.look().was(Place::At(wanted), found_since, now.steady);
+                let excused = found || door.look().was_accepted(id);
                 self.check(excused, index, || format!("{id} ended as a success out of nothing"));
             }
             Outcome::Failure(failure) => self.check_failure(id, index, wanted, written, failure.kind, &was, now),
         }
     }
 
+    /// After a command whose outcome is unknown, only what the lock has said since is shown.
+    fn check_unknown_is_shown(&mut self, id: AttemptId, outcome: &Outcome) {
+        let Some(case) = self.cases.get(&id).filter(|case| case.life == self.life) else { return };
+        let (index, Some(written)) = (case.lock, case.written) else { return };
+        let lock = &self.locks[index];
+        let shown = lock.state.as_ref().and_then(DeviceState::shown_bolt);
+        let Some(shown) = shown.filter(|_| is(outcome, FailureKind::OutcomeUnknown)) else { return };
+        let heard = lock.door.look().words.of(shown).is_some_and(|heard| heard >= written.steady);
+        let is_there = lock.door.look().is_at(shown);
+        self.check(heard || is_there, index, || format!("P7: {id} ended as unknown, and {shown:?} is still shown"));
+    }
+
     /// Whether the command did nothing, somebody else brought the bolt there after it, and the lock had said so.
     fn was_others_doing(&self, id: AttemptId, index: usize, wanted: Bolt, since: Duration, now: Duration) -> bool {
         let lock = &self.locks[index];
         let door = lock.door.look();
-        let told = door.told_by_other.is_some_and(|told| told > since && told < now);
+        let told = door.told_by_other.is_some_and(|(place, at)| place == Place::At(wanted) && at > since && at < now);
         lock.manners.traits().tags && told && !door.ran_for(id) && door.only_others_moved_it(wanted, since, now)
     }
 

@@ -18,6 +18,9 @@ use crate::town::lock::Manners;
 /// How long after a movement it may be told: a first word waits for the end of the attempt that may have caused it.
 const TOLD_LATE: Duration = Duration::from_secs(45);
 
+/// What was heard has come to where it is known after this time, unless commits hold it up.
+const WORKED_OFF: Duration = Duration::from_secs(1);
+
 impl Judge {
     /// `change` is on disk. `asked` is when the engine gave it to the store.
     pub(crate) fn committed(&self, change: &Change, asked: Moment) {
@@ -123,15 +126,18 @@ impl Books {
             self.untrue(None, "the state of a device that nobody discovered");
             return;
         };
+        let halted = self.last_halt(asked.steady);
         let lock = &mut self.locks[index];
         let before = lock.state.replace(state.clone());
         let told = |state: &DeviceState| (state.bolt, state.fresh, state.jammed_since, state.reported_at);
-        if before.as_ref().map(told) == Some(told(state)) || lock.is_beyond_knowledge() {
+        if before.as_ref().map(told) == Some(told(state)) || lock.is_beyond_knowledge(asked) {
             return;
         }
         if let Some(bolt) = state.bolt.filter(|_| state.fresh && state.jammed_since.is_none()) {
             let was = lock.was(Place::At(bolt), asked, STALE);
+            let outdated = lock.is_outdated(bolt, asked, halted);
             self.check(was, index, || format!("P7: the state says {bolt:?}, and the bolt was not there lately"));
+            self.check(!outdated, index, || format!("P7: the state says {bolt:?}, and newer was heard before"));
         }
         let newly_jammed = state.jammed_since.is_some() && before.is_none_or(|before| before.jammed_since.is_none());
         if newly_jammed {
@@ -145,7 +151,7 @@ impl Books {
             let EventKind::LockMoved { to, attempt, .. } = event.kind else { continue };
             let Some(index) = event.device.and_then(|device| self.by_device.get(&device).copied()) else { continue };
             self.digest("moved", index, asked.steady);
-            if !self.locks[index].is_beyond_knowledge() {
+            if !self.locks[index].is_beyond_knowledge(asked) {
                 let was = self.locks[index].was(Place::At(to), asked, TOLD_LATE);
                 self.check(was, index, || format!("P6: an event tells of a movement to {to:?} that was not"));
             }
@@ -168,9 +174,17 @@ impl super::Witness {
         self.door.look().was(place, asked.steady.saturating_sub(lately), asked.steady)
     }
 
+    /// Whether the lock had said by then, and the server had heard it, that the bolt is elsewhere, and it did not come
+    /// back.
+    fn is_outdated(&self, bolt: Bolt, asked: Moment, last_halt: Duration) -> bool {
+        let by_then = asked.steady.saturating_sub(WORKED_OFF);
+        let newest = self.door.look().words.newest.filter(|heard| *heard <= by_then && *heard > last_halt);
+        newest.is_some_and(|heard| !self.door.look().was(Place::At(bolt), heard, asked.steady))
+    }
+
     /// Whether nobody can know where it is: it cannot be asked, and its last word was lost.
-    fn is_beyond_knowledge(&self) -> bool {
-        matches!(self.manners, Manners::Retained | Manners::Assumed) && self.door.look().unheard
+    fn is_beyond_knowledge(&self, asked: Moment) -> bool {
+        matches!(self.manners, Manners::Retained | Manners::Assumed) && self.door.look().was_unheard(asked.steady)
     }
 }
 

@@ -97,6 +97,8 @@ struct Books {
     halted: Duration,
     halted_since: Duration,
     halts: u32,
+    /// When commits were last taken again.
+    resumed: Duration,
     life: u32,
     life_began: Duration,
     digest: DefaultHasher,
@@ -121,6 +123,7 @@ impl Judge {
             halted: Duration::ZERO,
             halted_since: Duration::ZERO,
             halts: 0,
+            resumed: Duration::ZERO,
             life: 0,
             life_began: Duration::ZERO,
             digest: DefaultHasher::new(),
@@ -169,7 +172,11 @@ impl Judge {
         let mut books = self.books();
         books.life = number;
         books.life_began = now;
-        for lock in &books.locks {
+        for lock in &mut books.locks {
+            // The store shows nothing as true that a server before told.
+            if let Some(state) = &mut lock.state {
+                state.fresh = false;
+            }
             let mut door = lock.door.look();
             door.line(now, format_args!("the server starts for the {number}. time"));
             door.disturbed_until = door.disturbed_until.max(now + YOUNG);
@@ -203,6 +210,7 @@ impl Judge {
         if books.halts == 0 {
             let halt = now.saturating_sub(books.halted_since);
             books.halted += halt;
+            books.resumed = now;
         }
     }
 
@@ -251,6 +259,11 @@ impl Books {
 
     fn digest(&mut self, what: &str, index: usize, now: Duration) {
         (what, index, now).hash(&mut self.digest);
+    }
+
+    /// When it was last over that nothing could be committed, or that no server ran.
+    fn last_halt(&self, now: Duration) -> Duration {
+        if self.halts > 0 { now } else { self.resumed.max(self.life_began) }
     }
 
     /// For how long nothing could be committed, up to `now`.

@@ -1,13 +1,14 @@
 //! The driver between the engine and the simulated hubs, one for each life of the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use thumbturn_core::accounts::Account;
 use thumbturn_core::commands::Command;
 use thumbturn_core::devices::Device;
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::locks::Unavailable;
-use thumbturn_core::ports::{ConnectError, Driver, Gate, How, Later, Link, NotWritten, Order, ReadId, Signal};
+use thumbturn_core::ports::{Clock, ConnectError, Driver, Gate, Later, Link, NotWritten, Order, ReadId, Signal};
 use tokio::sync::mpsc;
 
 use super::hub::{Hub, Session};
@@ -112,6 +113,7 @@ impl Link for SimLink {
             }
             let (trouble, ms) = self.hub.lock(n, |lock| (lock.reads.pop_front(), lock.dice.between(30, 150)));
             self.judge.asked(self.hub.lock(n, |lock| lock.index));
+            let asked = self.clock.now().steady;
             let ms = match trouble {
                 Some(ReadTrouble::Hangs) => std::future::pending().await,
                 Some(ReadTrouble::Never) => return Ok(()),
@@ -123,8 +125,7 @@ impl Link for SimLink {
                 Arc::clone(&self.hub),
                 self.session.clone(),
                 Arc::clone(&self.clock),
-                n,
-                read,
+                Question { n, read, asked },
                 ms,
                 fails,
             ));
@@ -133,15 +134,16 @@ impl Link for SimLink {
     }
 }
 
-async fn answer_read(
-    hub: Arc<Hub>,
-    session: Session,
-    clock: Arc<SimClock>,
+/// A read of lock `n`, and when it was asked.
+#[derive(Clone, Copy)]
+struct Question {
     n: usize,
     read: ReadId,
-    ms: u64,
-    fails: bool,
-) {
+    asked: Duration,
+}
+
+async fn answer_read(hub: Arc<Hub>, session: Session, clock: Arc<SimClock>, question: Question, ms: u64, fails: bool) {
+    let Question { n, read, asked } = question;
     // What it says is what was true when the lock was asked, and its answer has a way to go.
     clock.pass(ms / 2).await;
     let said = hub.lock(n, |lock| lock.says());
@@ -152,6 +154,6 @@ async fn answer_read(
     if fails || !hub.reaches(n) {
         hub.read_failed(n, read).await;
     } else {
-        hub.say(n, said, How::Read(read), None).await;
+        hub.answer_read(n, said, read, asked).await;
     }
 }

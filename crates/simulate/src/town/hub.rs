@@ -8,7 +8,7 @@ use thumbturn_core::accounts::Account;
 use thumbturn_core::events::Method;
 use thumbturn_core::ids::AttemptId;
 use thumbturn_core::locks::{Bolt, Reachability};
-use thumbturn_core::ports::{Answer, Clock, ConnectError, How, Report, Said, Signal};
+use thumbturn_core::ports::{Answer, Clock, ConnectError, How, ReadId, Report, Said, Signal};
 use tokio::sync::mpsc;
 
 use super::lock::{Deed, Manners, Motion, SimLock, Telling};
@@ -222,6 +222,32 @@ impl Hub {
 
     /// Lock `n` says something, now.
     pub(crate) async fn say(&self, n: usize, said: Said, how: How, sequence: Option<u64>) {
+        let heard = self.utter(n, said, how, sequence).await;
+        self.lock(n, |lock| {
+            let mut door = lock.door.look();
+            if heard
+                && let Said::At(bolt) = said
+                && matches!(how, How::Untagged | How::Tagged(..))
+            {
+                door.words.hear(bolt, self.now());
+                if door.is_at(bolt) {
+                    door.words.newest = Some(self.now());
+                }
+            }
+        });
+    }
+
+    /// Lock `n` answers a read that was `asked` then.
+    pub(crate) async fn answer_read(&self, n: usize, said: Said, read: ReadId, asked: Duration) {
+        if self.utter(n, said, How::Read(read), None).await
+            && let Said::At(bolt) = said
+        {
+            self.lock(n, |lock| lock.door.look().words.hear(bolt, asked));
+        }
+    }
+
+    /// Whether the server heard it.
+    async fn utter(&self, n: usize, said: Said, how: How, sequence: Option<u64>) -> bool {
         let report = Report { said, how, heard: self.clock.now(), occurred_at: None, sequence };
         let native = self.lock(n, |lock| lock.about.native.clone());
         let heard = self.signal(Signal::Said(native, report)).await;
@@ -230,13 +256,18 @@ impl Hub {
             // The hub hears it even if nobody listens to the hub; one that is silent hears nothing either.
             let is_silent = self.is_silent();
             if heard && matches!(how, How::Tagged(method, _) if method != Method::Remote) {
-                lock.door.look().told_by_other = Some(self.now());
+                lock.door.look().told_by_other = Some((place_of(said), self.now()));
             }
             if matches!(how, How::Untagged | How::Tagged(..)) {
-                lock.door.look().unheard = is_silent;
+                if is_silent {
+                    lock.door.look().unheard = true;
+                } else {
+                    lock.door.look().came_through(place_of(said), self.now());
+                }
                 lock.cached = if is_silent { lock.cached } else { Some(said) };
             }
         });
+        heard
     }
 
     async fn answer(&self, n: usize, attempt: AttemptId, answer: Answer) {
@@ -251,7 +282,7 @@ impl Hub {
         self.signal(Signal::Answered(native, attempt, answer, self.clock.now())).await;
     }
 
-    pub(crate) async fn read_failed(&self, n: usize, read: thumbturn_core::ports::ReadId) {
+    pub(crate) async fn read_failed(&self, n: usize, read: ReadId) {
         let native = self.lock(n, |lock| lock.about.native.clone());
         self.signal(Signal::ReadFailed(native, read)).await;
     }
@@ -397,9 +428,17 @@ impl Hub {
             let hub = Arc::clone(self);
             tokio::spawn(async move {
                 hub.clock.pass(REPORT_AGAIN_MS).await;
-                hub.say(n, said, how, sequence).await;
+                hub.utter(n, said, how, sequence).await;
             });
         }
+    }
+}
+
+/// Where a lock that says so is.
+fn place_of(said: Said) -> Place {
+    match said {
+        Said::At(bolt) => Place::At(bolt),
+        Said::Jammed | Said::Obstructed | Said::Unsure => Place::Stuck,
     }
 }
 

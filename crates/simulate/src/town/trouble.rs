@@ -75,6 +75,8 @@ troubles! {
     HandAfter = "turned back by hand";
     /// A hand turns the bolt twice.
     HandTwice = "turned by hand twice";
+    /// A hand turns the bolt to and fro for a while.
+    HandRestless = "turned by hand again and again";
     /// Somebody types a code meanwhile.
     Keypad = "unlocked by code meanwhile";
     /// The lock locks itself meanwhile.
@@ -101,6 +103,8 @@ troubles! {
     DriverHangsAfter = "driver hangs after writing";
     /// The driver takes its time before it writes.
     DriverSlow = "driver slow";
+    /// The driver takes its time, and the lock is called out of reach meanwhile.
+    DriverSlowLockLost = "driver slow, lock out of reach meanwhile";
     /// The driver cannot write the command.
     DriverRejects = "driver rejects";
     /// The driver panics.

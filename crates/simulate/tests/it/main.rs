@@ -62,14 +62,16 @@ fn the_same_seed_tells_the_same_story() {
     assert_ne!(first.digest, other.digest);
 }
 
-/// Stories in which something once was not true: cycles, seed, trouble every, story; and what it was.
+/// Stories in which something once was not true: cycles, seed, trouble every, story; and what it was. A change of the
+/// town tells other stories under these numbers; the engine's own tests keep what was found.
 const REGRESSIONS: &[(u64, u64, u64, u64)] = &[
     // A quick third command to a lock that cannot be asked took its whole deadline.
     (4_000, 1, 0, 0),
-    // A hand turn to where the lock was wrongly thought to be was taken for the command's doing.
-    (100_000, 2, 3, 25),
-    // A first word that a doubt spoke against was shown as true at the end of its attempt.
-    (200_000, 2, 3, 76),
+    // The late answer to a read from before a command was shown as news.
+    (300_000, 11, 3, 86),
+    (300_000, 12, 3, 96),
+    // So was one from before an attempt whose outcome stayed unknown.
+    (300_000, 14, 3, 79),
 ];
 
 #[test]
