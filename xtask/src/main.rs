@@ -1,7 +1,7 @@
 //! Project tasks, started with `cargo xtask <task>`.
 //!
 //! `test` installs what the tests need and runs everything, `e2e` runs the suites that drive the
-//! built binary with official clients, `bench` measures, `docs` writes what is made from the
+//! built binary with official clients, `bench` measures, `simulate` and `mutants` try the engine among hostile locks, `docs` writes what is made from the
 //! declarations, `lint` runs every check that needs no running server. Nothing here is part of the product.
 #![expect(clippy::print_stdout, reason = "a task runner talks to the person who started it")]
 
@@ -10,8 +10,10 @@ mod e2e;
 mod generated;
 mod install;
 mod lint;
+mod mutants;
 mod paths;
 mod run;
+mod simulate;
 mod tables;
 mod tally;
 mod tests;
@@ -22,6 +24,7 @@ use clap::{Parser, Subcommand};
 
 use crate::e2e::Suite;
 use crate::run::Root;
+use crate::simulate::Simulation;
 use crate::tally::Tally;
 
 /// Project tasks of Thumbturn.
@@ -54,6 +57,13 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
+    /// Run the engine among simulated hostile locks and judge every answer
+    Simulate(Simulation),
+    /// Put deliberate bugs into a copy of the engine and see whether the simulation notices
+    Mutants {
+        /// Only those with this in their name
+        only: Option<String>,
+    },
     /// Write those parts of the documents that are made from the declarations of the API
     Docs,
     /// Format, clippy, docs, licences, crate boundaries, paths named in the docs, and what is made for them
@@ -82,6 +92,8 @@ fn perform(task: Task) -> run::Result<Tally> {
         Task::Test { no_install } => (tests::all(&root, !no_install)?, "tests"),
         Task::E2e { suite, no_install } => (e2e::all(&root, suite, !no_install)?, "tests"),
         Task::Bench { no_install } => (bench::all(&root, !no_install)?, "bench"),
+        Task::Simulate(simulation) => (simulate::run(&root, &simulation)?, "simulate"),
+        Task::Mutants { only } => (mutants::all(&root, only.as_deref())?, "mutants"),
         Task::Docs => (generated::write(&root)?, "docs"),
         Task::Lint { advisories } => (lint::all(&root, advisories)?, "lint"),
     };

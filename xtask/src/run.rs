@@ -48,7 +48,11 @@ impl Error {
 }
 
 /// The root of the checkout; every command starts there.
-pub(crate) struct Root(PathBuf);
+pub(crate) struct Root {
+    folder: PathBuf,
+    /// Of another checkout, if what is built there is to be shared.
+    target: Option<PathBuf>,
+}
 
 impl Root {
     /// The parent of this crate's folder, or the current folder for a binary that was moved.
@@ -58,31 +62,41 @@ impl Root {
         start
             .ancestors()
             .find(|folder| folder.join("Cargo.lock").is_file())
-            .map(|folder| Self(folder.to_path_buf()))
+            .map(|folder| Self { folder: folder.to_path_buf(), target: None })
             .ok_or_else(|| Error::Message("run this inside the checkout".to_owned()))
     }
 
     /// A path inside the checkout.
     pub(crate) fn join(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.0.join(path)
+        self.folder.join(path)
+    }
+
+    /// Another folder with a copy of the sources, which shares what is built here.
+    pub(crate) fn moved_to(&self, folder: PathBuf) -> Self {
+        Self { folder, target: Some(self.target()) }
     }
 
     /// A command in the root. Debian keeps daemons in `/usr/sbin`, which users do not search.
     pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        command.current_dir(&self.0).stdin(Stdio::null());
+        command.current_dir(&self.folder).stdin(Stdio::null());
         command.env("PATH", search_path());
         command
     }
 
     /// This toolchain's cargo.
     pub(crate) fn cargo(&self) -> Command {
-        self.command(env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from))
+        let mut command = self.command(env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from));
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
+        command
     }
 
     /// Where cargo puts its results.
     pub(crate) fn target(&self) -> PathBuf {
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.join("target"), |dir| self.join(PathBuf::from(dir)))
+        let set = || env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.join("target"), |dir| self.join(dir));
+        self.target.clone().unwrap_or_else(set)
     }
 }
 
