@@ -30,6 +30,9 @@ pub struct OpenOptions {
     pub readers: usize,
     /// What time it is, for the times of commits.
     pub clock: WallClock,
+    /// The registered SQLite VFS that holds the database; `None`: the system's. For tests that cut the power: only
+    /// SQLite's own files are on it, the folder, its lock and the key file stay where they are.
+    pub vfs: Option<String>,
 }
 
 impl fmt::Debug for OpenOptions {
@@ -39,6 +42,7 @@ impl fmt::Debug for OpenOptions {
             .field("key_file", &self.key_file)
             .field("queue", &self.queue)
             .field("readers", &self.readers)
+            .field("vfs", &self.vfs)
             .finish_non_exhaustive()
     }
 }
@@ -46,7 +50,14 @@ impl fmt::Debug for OpenOptions {
 impl OpenOptions {
     /// The defaults: the key beside the database, 4096 waiting changes, 4 readers, the system's clock.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), key_file: None, queue: 4096, readers: 4, clock: Arc::new(Timestamp::now) }
+        Self {
+            data_dir: data_dir.into(),
+            key_file: None,
+            queue: 4096,
+            readers: 4,
+            clock: Arc::new(Timestamp::now),
+            vfs: None,
+        }
     }
 
     fn key_path(&self) -> PathBuf {
@@ -68,10 +79,10 @@ pub fn open(options: OpenOptions) -> Result<Store, OpenError> {
     files::close_to_others(&path);
     let failed = |source: rusqlite::Error| OpenError::Database { path: path.clone(), source: source.into() };
 
-    let mut connection = sqlite::open_writer(&path).map_err(failed)?;
+    let mut connection = sqlite::open_writer(&path, options.vfs.as_deref()).map_err(failed)?;
     let secrets = unlock(&mut connection, &path, &options.key_path(), was_there)?;
     let last_event = newest_event(&connection).map_err(failed)?;
-    let readers = Readers::open(&path, options.readers).map_err(failed)?;
+    let readers = Readers::open(&path, options.vfs.as_deref(), options.readers).map_err(failed)?;
     let caches = Arc::new(Caches::new());
     let parts = WriterParts { connection, caches: Arc::clone(&caches), clock: options.clock, last_event, lock };
     let writer = Writer::start(parts, options.queue).map_err(|source| files::io_error(&path, source))?;

@@ -46,9 +46,9 @@ impl Drop for Lease {
 
 impl Readers {
     /// Opens `count` connections.
-    pub(crate) fn open(path: &Path, count: usize) -> rusqlite::Result<Self> {
+    pub(crate) fn open(path: &Path, vfs: Option<&str>, count: usize) -> rusqlite::Result<Self> {
         let count = count.max(1);
-        let idle = (0..count).map(|_| sqlite::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
+        let idle = (0..count).map(|_| sqlite::open_reader(path, vfs)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             idle: Arc::new(Mutex::new(idle)),
             free: Arc::new(Semaphore::new(count)),

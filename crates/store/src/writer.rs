@@ -258,7 +258,7 @@ mod tests {
     fn small(dir: &std::path::Path) -> Writer {
         let path = dir.join("small.db");
         File::create(&path).unwrap();
-        let connection = sqlite::open_writer(&path).unwrap();
+        let connection = sqlite::open_writer(&path, None).unwrap();
         connection.execute_batch("CREATE TABLE things (id TEXT PRIMARY KEY, value TEXT)").unwrap();
         connection.pragma_update(None, "max_page_count", 20).unwrap();
         let parts = WriterParts {
@@ -292,7 +292,7 @@ mod tests {
         assert!(large.is_err());
         writer.close().await;
 
-        let reader = sqlite::open_reader(&dir.path().join("small.db")).unwrap();
+        let reader = sqlite::open_reader(&dir.path().join("small.db"), None).unwrap();
         let count: i64 = reader.query_row("SELECT COUNT(*) FROM things", [], |row| row.get(0)).unwrap();
         let kept = 1 + [one, other].iter().filter(|answer| answer.is_ok()).count();
         assert_eq!(count, i64::try_from(kept).unwrap());
