@@ -122,16 +122,30 @@ pub(crate) fn python(root: &Root, name: &str, requirements: &str, install: bool)
 
 /// The pinned version of cargo-deny: the one on the search path, or our own copy below `target`.
 pub(crate) fn cargo_deny(root: &Root) -> Result<PathBuf> {
-    const VERSION: &str = "0.20.2";
+    cargo_tool(root, "cargo-deny", "0.20.2", true)
+}
+
+/// The pinned version of cargo-fuzz, likewise. It needs a C++ compiler for libFuzzer.
+pub(crate) fn cargo_fuzz(root: &Root, install: bool) -> Result<PathBuf> {
+    if !["c++", "g++", "clang++"].into_iter().any(is_installed) {
+        install_packages(root, &["g++"], install)?;
+    }
+    cargo_tool(root, "cargo-fuzz", "0.13.2", install)
+}
+
+fn cargo_tool(root: &Root, name: &str, version: &str, install: bool) -> Result<PathBuf> {
     let tools = root.target().join("tools");
-    let ours = tools.join("bin/cargo-deny");
+    let ours = tools.join("bin").join(name);
     let is_pinned = |program: &Path| {
-        output_of(root.command(program).arg("--version")).is_ok_and(|text| text.trim().ends_with(VERSION))
+        output_of(root.command(program).arg("--version")).is_ok_and(|text| text.trim().ends_with(version))
     };
-    if let Some(found) = [PathBuf::from("cargo-deny"), ours.clone()].into_iter().find(|program| is_pinned(program)) {
+    if let Some(found) = [PathBuf::from(name), ours.clone()].into_iter().find(|program| is_pinned(program)) {
         return Ok(found);
     }
-    let install = ["install", "--locked", "--debug", "cargo-deny", "--version", VERSION, "--root"];
+    if !install {
+        return Err(Error::Message(format!("{name} {version} is missing: cargo install --locked {name}@{version}")));
+    }
+    let install = ["install", "--locked", "--debug", name, "--version", version, "--root"];
     must_succeed(root.cargo().args(install).arg(&tools))?;
     Ok(ours)
 }

@@ -23,7 +23,7 @@ type Check<'a> = (&'static str, Box<dyn Fn() -> Result<()> + 'a>);
 /// Runs every check and prints a line for each.
 pub(crate) fn all(root: &Root, advisories: bool) -> Result<Tally> {
     let checks: [Check<'_>; 9] = [
-        ("format", Box::new(|| must_succeed(root.cargo().args(["fmt", "--all", "--check"])))),
+        ("format", Box::new(|| format(root))),
         ("clippy", Box::new(|| clippy(root))),
         ("docs build", Box::new(|| docs(root))),
         ("licences, bans, sources", Box::new(|| deny(root, advisories))),
@@ -50,8 +50,20 @@ pub(crate) fn all(root: &Root, advisories: bool) -> Result<Tally> {
     Ok(tally)
 }
 
+/// The manifest of the fuzz targets, which are a workspace of their own.
+const FUZZ: [&str; 2] = ["--manifest-path", "fuzz/Cargo.toml"];
+
+fn format(root: &Root) -> Result<()> {
+    must_succeed(root.cargo().args(["fmt", "--all", "--check"]))?;
+    must_succeed(root.cargo().arg("fmt").args(FUZZ).args(["--", "--check"]))
+}
+
 fn clippy(root: &Root) -> Result<()> {
-    must_succeed(root.cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    let strictly = ["--", "-D", "warnings"];
+    must_succeed(root.cargo().args(["clippy", "--locked", "--workspace", "--all-targets"]).args(strictly))?;
+    let mut fuzz = root.cargo();
+    fuzz.args(["clippy", "--locked", "--all-targets", "--target-dir"]).arg(root.target()).args(FUZZ);
+    must_succeed(fuzz.args(strictly))
 }
 
 fn docs(root: &Root) -> Result<()> {
@@ -62,12 +74,16 @@ fn docs(root: &Root) -> Result<()> {
 /// The advisory database is a download, so it is asked only on request.
 fn deny(root: &Root, advisories: bool) -> Result<()> {
     let program = install::cargo_deny(root)?;
-    let mut command = root.command(program);
-    command.args(["--locked", "check", "licenses", "bans", "sources"]);
-    if advisories {
-        command.arg("advisories");
-    }
-    must_succeed(&mut command)
+    let workspaces: [&[&str]; 2] = [&[], &FUZZ];
+    workspaces.into_iter().try_for_each(|workspace| {
+        let mut command = root.command(&program);
+        command.args(["--locked", "--config", "deny.toml"]).args(workspace);
+        command.args(["check", "licenses", "bans", "sources"]);
+        if advisories {
+            command.arg("advisories");
+        }
+        must_succeed(&mut command)
+    })
 }
 
 /// Proves from the resolved dependency tree that a crate does not reach what it must not.

@@ -1,12 +1,14 @@
 //! Project tasks, started with `cargo xtask <task>`.
 //!
 //! `test` installs what the tests need and runs everything, `e2e` runs the suites that drive the
-//! built binary with official clients, `bench` measures, `simulate` and `mutants` try the engine among hostile locks, `docs` writes what is made from the
-//! declarations, `lint` runs every check that needs no running server. Nothing here is part of the product.
+//! built binary with official clients, `fuzz` runs the fuzz targets, `bench` measures, `simulate` and `mutants` try the
+//! engine among hostile locks, `docs` writes what is made from the declarations, `lint` runs every check that needs no
+//! running server. Nothing here is part of the product.
 #![expect(clippy::print_stdout, reason = "a task runner talks to the person who started it")]
 
 mod bench;
 mod e2e;
+mod fuzz;
 mod generated;
 mod install;
 mod lint;
@@ -18,6 +20,7 @@ mod tables;
 mod tally;
 mod tests;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -50,6 +53,17 @@ enum Task {
         /// Install nothing; fail where something is missing
         #[arg(long)]
         no_install: bool,
+    },
+    /// Feed the readers of requests whatever libFuzzer finds, each target for some seconds
+    Fuzz {
+        /// Only this target
+        target: Option<fuzz::Target>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Run the target once more on this input, which crashed it
+        #[arg(long, requires = "target", value_name = "FILE")]
+        repeat: Option<PathBuf>,
     },
     /// Measure a release build: start, memory, unlocks per second, the JavaScript SDK
     Bench {
@@ -91,6 +105,8 @@ fn perform(task: Task) -> run::Result<Tally> {
     let (tally, what) = match task {
         Task::Test { no_install } => (tests::all(&root, !no_install)?, "tests"),
         Task::E2e { suite, no_install } => (e2e::all(&root, suite, !no_install)?, "tests"),
+        Task::Fuzz { target: Some(target), repeat: Some(input), .. } => (fuzz::repeat(&root, target, &input)?, "fuzz"),
+        Task::Fuzz { target, seconds, .. } => (fuzz::all(&root, target, seconds, true)?, "fuzz"),
         Task::Bench { no_install } => (bench::all(&root, !no_install)?, "bench"),
         Task::Simulate(simulation) => (simulate::run(&root, &simulation)?, "simulate"),
         Task::Mutants { only } => (mutants::all(&root, only.as_deref())?, "mutants"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::run::{Error, Result, Root};
 
 /// Folders at the top of the repository; what starts with one of them is a path.
-const FOLDERS: [&str; 6] = ["crates", "e2e", "docs", "xtask", ".ci", ".cargo"];
+const FOLDERS: [&str; 7] = ["crates", "e2e", "fuzz", "docs", "xtask", ".ci", ".cargo"];
 
 /// Checks all documents and names every broken reference.
 pub(crate) fn check(root: &Root) -> Result<()> {

@@ -150,6 +150,8 @@ pub struct EndpointInfo {
     pub description: String,
     /// [`Endpoint::params`].
     pub params: &'static [Field],
+    /// [`Endpoint::read`], of which only the refusal is kept.
+    pub check: fn(&JsonObject) -> Result<(), Problems>,
 }
 
 impl EndpointInfo {
@@ -255,6 +257,7 @@ macro_rules! endpoints {
                         without: [$($without,)? ""].first().copied().filter(|words| !words.is_empty()),
                         description: $crate::schema::description(&[$($doc),+]),
                         params: Self::params(),
+                        check: |input| Self::read(input).map(drop),
                     }
                 }
 

@@ -8,6 +8,7 @@ use thumbturn_core::ids::WorkspaceId;
 use uuid::Uuid;
 
 use super::call::Caller;
+use super::credential_headers;
 use super::errors::{Failure, Outcome};
 use crate::app::App;
 use crate::tokens::{Token, TokenKind};
@@ -31,7 +32,12 @@ pub async fn authenticate(app: &App, path: &str, allowed: &[Credential], headers
     if allowed.contains(&Credential::Public) {
         return Ok(Caller::Public);
     }
-    let sent = Sent { path, headers, bearer: bearer(headers), session: session_header(headers) };
+    let sent = Sent {
+        path,
+        headers,
+        bearer: credential_headers::bearer(headers),
+        session: credential_headers::session(headers),
+    };
     const ORDER: [Credential; 5] = [
         Credential::ClientSession,
         Credential::PatWithWorkspace,
@@ -57,20 +63,6 @@ pub async fn authenticate(app: &App, path: &str, allowed: &[Credential], headers
 
 fn unauthorized(message: &str) -> Failure {
     Failure::new(ErrorType::Unauthorized, message)
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get("authorization")?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The dedicated header counts where a client sends the token twice.
-fn session_header(headers: &HeaderMap) -> Option<&str> {
-    ["client-session-token", "seam-client-session-token"]
-        .iter()
-        .find_map(|name| headers.get(*name))
-        .map(|value| value.to_str().unwrap_or_default())
 }
 
 async fn client_session(app: &App, sent: &Sent<'_>) -> Outcome<Option<Caller>> {
@@ -118,15 +110,8 @@ async fn live_key(app: &App, kind: KeyKind, token: &Token) -> Outcome<Option<Key
     Ok(key.filter(|key| token.has_hash(&key.long_hash) && key.revoked_at.is_none()))
 }
 
-/// The `seam-workspace` header where it is not empty. What is no text is no workspace either, and not as if nothing
-/// had been sent.
-fn workspace_header<'a>(sent: &Sent<'a>) -> Option<&'a str> {
-    let value = sent.headers.get("seam-workspace").filter(|value| !value.is_empty())?;
-    Some(value.to_str().unwrap_or("not a text"))
-}
-
 async fn pat_with_workspace(app: &App, sent: &Sent<'_>) -> Outcome<Option<Caller>> {
-    let Some(workspace) = workspace_header(sent) else { return Ok(None) };
+    let Some(workspace) = credential_headers::workspace(sent.headers) else { return Ok(None) };
     let Some(key) = pat(app, sent).await? else { return Ok(None) };
     let unknown = || unauthorized("Access token not found");
     let workspace = Uuid::try_parse(workspace).map(WorkspaceId).map_err(|_| unknown())?;

@@ -18,6 +18,7 @@ mod action_attempts;
 mod begin;
 mod client_sessions;
 mod connected_accounts;
+mod credential_headers;
 mod device_providers;
 mod devices;
 mod events;
