@@ -78,6 +78,16 @@ mod tests {
     use super::*;
     use crate::locks::UnlockDoor;
 
+    /// Found by the fuzz target `bodies`.
+    #[test]
+    fn a_number_is_read_as_what_it_says() {
+        let text = "555555555555555555555555555555550.0";
+        let body = format!("{{\"level\":{text}}}");
+        let request = Request { method: &Method::POST, query: None, content_type: JSON, body: body.as_bytes() };
+        let number = text.parse::<f64>().unwrap();
+        assert_eq!(read_input(request, &[]).unwrap()["level"], json!(number));
+    }
+
     const JSON: Option<&str> = Some("application/json");
 
     fn read(method: Method, query: &str, content_type: Option<&str>, body: &[u8]) -> Result<Value, ApiError> {
