@@ -20,13 +20,25 @@ pub fn endpoint(choice: u8) -> &'static EndpointInfo {
 /// Reads the parameters as the endpoint declares them; `None` if they are refused, and then the refusal is looked at.
 pub fn accepted(endpoint: &EndpointInfo, input: &JsonObject) -> Option<()> {
     match (endpoint.check)(input) {
-        Ok(()) => Some(()),
+        Ok(()) => {
+            let declared = endpoint.params.iter().filter_map(|field| input.get(field.name));
+            assert!(!declared.map(Value::to_string).any(|text| has_nul(&text)), "{}: NUL: {input:?}", endpoint.path);
+            Some(())
+        }
         Err(problems) => {
             assert!(!problems.is_empty(), "{}: refused without a reason: {input:?}", endpoint.path);
             assert_refusal(&problems.into(), endpoint.params);
             None
         }
     }
+}
+
+/// Whether a JSON text has an escaped NUL character: an odd number of backslashes before `u0000`.
+fn has_nul(text: &str) -> bool {
+    text.match_indices("u0000").any(|(at, _)| {
+        let before = text[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+        before % 2 == 1
+    })
 }
 
 /// A refusal says in bounds what is wrong, and names the parameter that it is about.

@@ -106,6 +106,7 @@ pub trait Endpoint: ParamSet + Send + 'static {
     fn read(input: &JsonObject) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let params = Self::read_set(input, &mut problems);
+        crate::nul::refuse(input, Self::params(), &mut problems);
         for rule in Self::RULES {
             rule.check(input, &mut problems);
         }

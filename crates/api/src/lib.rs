@@ -13,6 +13,7 @@ mod envelope;
 mod error;
 mod ids;
 mod input;
+mod nul;
 
 pub mod openapi;
 

@@ -67,13 +67,21 @@ impl Problems {
             return;
         }
         if name == ERRORS_KEY {
-            self.errors.extend(inner.errors);
+            self.absorb(inner);
             return;
         }
         let name: String = name.chars().take(MAX_NAME_CHARS).collect();
         match self.children.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => known.errors.extend(inner.errors),
+            Some((_, known)) => known.absorb(inner),
             None => self.children.push((name, inner)),
+        }
+    }
+
+    /// Takes over everything that is wrong in another node.
+    fn absorb(&mut self, other: Problems) {
+        self.errors.extend(other.errors);
+        for (name, child) in other.children {
+            self.attach(&name, child);
         }
     }
 
@@ -168,5 +176,15 @@ mod tests {
         assert_eq!(problems.children.len(), MAX_CHILDREN);
         assert!(problems.children.iter().all(|(name, _)| name.chars().count() <= MAX_NAME_CHARS));
         assert_eq!(problems.errors, ["hidden"]);
+    }
+
+    #[test]
+    fn what_is_found_in_one_value_at_two_times_is_one_node() {
+        let mut problems = Problems::default();
+        problems.at("a", |a| a.at("x", |x| x.add("first")));
+        problems.at("a", |a| a.at("y", |y| y.add("second")));
+        problems.at("_errors", |hidden| hidden.at("z", |z| z.add("third")));
+        let message = "3 Input Errors: first for \"a.x\", second for \"a.y\", third for \"z\"";
+        assert_eq!(problems.message(), message);
     }
 }

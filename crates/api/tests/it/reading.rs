@@ -227,3 +227,23 @@ fn the_configuration_of_a_hub_is_optional_and_hidden() {
     let full: ConnectHub = read(json!({"provider": "mqtt", "config": {"password": "canary"}})).unwrap();
     assert!(!format!("{full:?}").contains("canary"));
 }
+
+#[test]
+fn a_text_with_a_nul_character_is_refused_wherever_it_stands() {
+    let text = "String must not contain the NUL character";
+    assert_eq!(message::<UpdateDevice>(json!({"device_id": ID, "name": "a\0b"})), format!("{text} for \"name\""));
+    for (input, path) in [
+        (json!({"properties": {"name": "\0"}}), "properties.name"),
+        (json!({"custom_metadata": {"key": "\0"}}), "custom_metadata.key"),
+        (json!({"custom_metadata": {"_errors": "\0"}}), "custom_metadata"),
+    ] {
+        let mut input = input;
+        input["device_id"] = json!(ID);
+        assert_eq!(message::<UpdateDevice>(input), format!("{text} for \"{path}\""));
+    }
+    let config = |config: Value| message::<ConnectHub>(json!({"provider": "mqtt", "config": config}));
+    assert_eq!(config(json!({"deep": ["", {"er": "\0"}]})), format!("{text} for \"config.deep.1.er\""));
+    assert_eq!(config(json!({"_errors": {"er": "\0"}})), format!("{text} for \"config.er\""));
+    assert_eq!(config(json!({"a\0": 1})), "Key must not contain the NUL character for \"config.a\0\"");
+    assert!(read::<UpdateDevice>(json!({"device_id": ID, "newer": "\0"})).is_ok(), "what is not declared is not read");
+}
