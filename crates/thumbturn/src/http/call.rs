@@ -1,10 +1,13 @@
 //! One call: who calls, with which headers, for which parameters.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 use thumbturn_api::{ErrorType, JsonObject};
 use thumbturn_core::credentials::ClientSession;
 use thumbturn_core::ids::{CallId, OperatorId, WorkspaceId};
 use thumbturn_core::scope::Scope;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::errors::{Failure, Outcome};
 use super::prefer::Preference;
@@ -75,6 +78,9 @@ impl Caller {
     }
 }
 
+/// A place among the requests that are answered at the same time. It is free again when everybody has let go of it.
+pub type Place = Arc<OwnedSemaphorePermit>;
+
 /// One call. It holds what the caller sent, secrets included, so it cannot be printed.
 #[derive(Clone)]
 pub struct Call {
@@ -88,6 +94,8 @@ pub struct Call {
     pub preference: Preference,
     /// What it is kept as, if it has an idempotency key that is not kept with an attempt.
     pub claimed: Option<CallId>,
+    /// The place that it takes, also after whoever called has gone away.
+    pub place: Place,
     /// Every `Idempotency-Key`, as sent.
     idempotency_keys: Vec<http::HeaderValue>,
     /// `seam-user-identifier-key` or `user-identifier-key`.
@@ -100,7 +108,7 @@ const IDEMPOTENCY_KEY_CHARS: usize = 255;
 impl Call {
     /// A call by `caller`.
     #[must_use]
-    pub fn new(caller: Caller, method: Method, headers: &HeaderMap, input: JsonObject) -> Self {
+    pub fn new(caller: Caller, method: Method, headers: &HeaderMap, input: JsonObject, place: Place) -> Self {
         let text = |name: &str| String::from_utf8(headers.get(name)?.as_bytes().to_vec()).ok();
         Self {
             caller,
@@ -108,6 +116,7 @@ impl Call {
             input,
             preference: Preference::read(headers),
             claimed: None,
+            place,
             idempotency_keys: headers.get_all("idempotency-key").iter().cloned().collect(),
             user_identifier_key: text("seam-user-identifier-key").or_else(|| text("user-identifier-key")),
         }

@@ -17,7 +17,7 @@ use thumbturn_core::ports::CommitError;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::call::{Call, Caller};
+use super::call::{Call, Caller, Place};
 use super::errors::{Failure, Outcome};
 use crate::app::App;
 
@@ -45,14 +45,14 @@ impl Running {
 
 /// Runs `work` once under the key of a call, or gives the first answer again.
 ///
-/// It runs to its end even if the caller goes away: whoever lost a connection will ask again. Such calls take a place of
-/// their own among those that are answered, so that they are bounded like all others.
+/// It runs to its end even if the caller goes away: whoever lost a connection will ask again. Until then it keeps the
+/// place of its request, so that such calls are bounded like all others.
 pub(crate) async fn once<E: Endpoint>(
     app: App,
     claimed: ClaimedCall,
+    place: Place,
     work: impl Future<Output = Outcome<E::Response>> + Send + 'static,
 ) -> Outcome<Response> {
-    let Some(place) = app.admit() else { return Err(Failure::unavailable("The server is busy. Try again shortly.")) };
     let running = tokio::spawn(async move {
         let _place = place;
         let _alone = app.running().alone(claimed.id).await;

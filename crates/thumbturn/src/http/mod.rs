@@ -33,6 +33,7 @@ mod user_identities;
 mod workspaces;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -48,7 +49,7 @@ use serde::Serialize;
 use thumbturn_api::workspaces::UpdateWorkspace;
 use thumbturn_api::{Endpoint as _, ErrorType, is_official_path, read_input};
 
-use self::call::{Call, Caller};
+use self::call::{Call, Caller, Place};
 use self::errors::{Failure, Outcome};
 use self::routes::{Route, Routes};
 use crate::app::App;
@@ -174,7 +175,7 @@ async fn answer(app: &App, request: Request, id: &str) -> Response {
     let response = match health::probe(app, &method, &path).await {
         Some(response) => response,
         None => match app.admit() {
-            Some(_permit) => guarded(app, &parts, &mut body).await,
+            Some(place) => guarded(app, &parts, &mut body, &Arc::new(place)).await,
             None => Failure::unavailable("The server is busy. Try again shortly.").into_response(),
         },
     };
@@ -185,14 +186,14 @@ async fn answer(app: &App, request: Request, id: &str) -> Response {
 }
 
 /// A fault of ours in one request must not end the others on its connection.
-async fn guarded(app: &App, parts: &Parts, body: &mut Body) -> Response {
-    match AssertUnwindSafe(dispatch(app, parts, body)).catch_unwind().await {
+async fn guarded(app: &App, parts: &Parts, body: &mut Body, place: &Place) -> Response {
+    match AssertUnwindSafe(dispatch(app, parts, body, place)).catch_unwind().await {
         Ok(outcome) => outcome.unwrap_or_else(Failure::into_response),
         Err(_) => Failure::new(ErrorType::InternalServerError, "Something unexpected happened").into_response(),
     }
 }
 
-async fn dispatch(app: &App, parts: &Parts, body: &mut Body) -> Outcome<Response> {
+async fn dispatch(app: &App, parts: &Parts, body: &mut Body, place: &Place) -> Outcome<Response> {
     let path = parts.uri.path();
     let Some(route) = app.routes().find(path) else { return Err(no_route(path)) };
     let caller = auth::authenticate(app, path, route.auth, &parts.headers).await?;
@@ -204,7 +205,7 @@ async fn dispatch(app: &App, parts: &Parts, body: &mut Body) -> Outcome<Response
         thumbturn_api::Request { method: &parts.method, query: parts.uri.query(), content_type, body: &body },
         route.params,
     )?;
-    let call = Call::new(caller, parts.method.clone(), &parts.headers, input);
+    let call = Call::new(caller, parts.method.clone(), &parts.headers, input, Arc::clone(place));
     Ok(route.run(app.clone(), call).await)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
@@ -114,8 +115,9 @@ where
     let params = read::<E>(&call.input)?;
     if keeps_answers && let Some(key) = call.idempotency_key()? {
         let claimed = idempotency::claimed::<E>(&app, &call, &key);
+        let place = Arc::clone(&call.place);
         let work = handler(app.clone(), call.under(claimed.id), params);
-        return idempotency::once::<E>(app, claimed, work).await;
+        return idempotency::once::<E>(app, claimed, place, work).await;
     }
     let waits = E::CHANGES && E::RESPONSE_KEYS.contains(&"action_attempt");
     let applied = call.preference.applied().filter(|_| waits);

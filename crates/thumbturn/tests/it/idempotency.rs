@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{SANDBOX, TestApp};
+use crate::app::{SANDBOX, TestApp, eventually};
 use crate::ask::{Ask, Reply};
 
 const UNLOCK: &str = "/locks/unlock_door";
@@ -292,10 +292,29 @@ async fn a_repeated_simulation_is_answered_even_if_its_lock_is_gone() {
     assert_eq!(own(&app, path, "k", body).await.field("action_attempt"), first);
 }
 
-/// Enough of them at once, and the server says that it is busy: they are bounded though nobody may wait for them.
 #[tokio::test]
-async fn calls_under_a_key_take_a_place() {
+async fn a_call_under_a_key_takes_one_place() {
     let app = TestApp::with(SANDBOX, &[("THUMBTURN_LIMITS__CONCURRENT_REQUESTS", "1")]).await;
-    own(&app, "/devices/update", "k", app.own.device()).await.assert_refused(503, "service_unavailable");
+    own(&app, "/devices/update", "k", app.own.device()).await.ok();
     app.ok("/devices/update", app.own.device()).await;
+}
+
+/// They are bounded though nobody may wait for them: a caller that goes away does not free the place of its call.
+#[tokio::test]
+async fn a_call_under_a_key_keeps_its_place_until_it_has_ended() {
+    let app = TestApp::with(SANDBOX, &[("THUMBTURN_LIMITS__CONCURRENT_REQUESTS", "1")]).await;
+    let hub = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", hub.local_addr().unwrap());
+    let silent = json!({"provider": "mqtt", "config": {"url": url}});
+    tokio::select! {
+        biased;
+        answer = own(&app, "/thumbturn/connected_accounts/create", "k", silent) => panic!("{:#}", answer.body),
+        connection = hub.accept() => drop(connection.unwrap()),
+    }
+    let busy = app.post("/devices/update", app.own.device()).await;
+    busy.assert_refused(503, "service_unavailable");
+    eventually("the place is free again", async || {
+        (app.post("/devices/update", app.own.device()).await.status == 200).then_some(())
+    })
+    .await;
 }
