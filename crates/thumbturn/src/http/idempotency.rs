@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use thumbturn_api::{Endpoint, Envelope, ErrorType};
 use thumbturn_core::change::{Change, ClaimedCall, KeptAnswer};
 use thumbturn_core::ids::CallId;
-use thumbturn_core::ports::CommitError;
+use thumbturn_core::ports::{CommitError, StoreError};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
@@ -23,6 +24,9 @@ use crate::app::App;
 
 /// From so many calls on, those that have ended are cleared away.
 const CLEAR_FROM: usize = 1024;
+
+/// How long to wait before each further try to store what became of a call, in milliseconds.
+const PAUSES_MS: [u64; 9] = [50, 100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000];
 
 /// The calls under a key that run at present: a second one waits for the first.
 #[derive(Default)]
@@ -54,8 +58,7 @@ pub(crate) async fn once<E: Endpoint>(
     work: impl Future<Output = Outcome<E::Response>> + Send + 'static,
 ) -> Outcome<Response> {
     let running = tokio::spawn(async move {
-        let _place = place;
-        let _alone = app.running().alone(claimed.id).await;
+        let alone = app.running().alone(claimed.id).await;
         if let Some(kept) = app.store().kept_call(claimed.id, claimed.at).await? {
             return again(kept.body_hash == claimed.body_hash, kept.answer);
         }
@@ -65,17 +68,18 @@ pub(crate) async fn once<E: Endpoint>(
             other => other?,
         }
         let answered = work.await.and_then(|result| body::<E>(&result));
-        match answered {
-            Ok(body) => Ok(keep(&app, claimed, body).await),
+        let became = match &answered {
+            Ok(body) => Some(Change::CallAnswered { call: claimed, answer: KeptAnswer(body.clone()) }),
             // What failed half-way may have changed something: its key stays claimed, and is never answered.
-            Err(failure) if !failure.changed_nothing() => Err(failure),
-            Err(failure) => {
-                if let Err(error) = app.store().commit(Change::CallReleased(claimed.id)).await {
-                    tracing::warn!(%error, "an idempotency key of a refused call could not be released");
-                }
-                Err(failure)
-            }
+            Err(failure) if !failure.changed_nothing() => None,
+            Err(_) => Some(Change::CallReleased(claimed.id)),
+        };
+        if let Some(became) = became
+            && !is_settled(&app, &became).await
+        {
+            tokio::spawn(settle(app, became, (place, alone)));
         }
+        answered.map(given)
     });
     // A fault of ours in a handler is answered as one.
     running.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
@@ -113,13 +117,24 @@ fn body<E: Endpoint>(result: &E::Response) -> Outcome<String> {
     serde_json::to_string(&Envelope::<E>::new(result)).map_err(unwritable)
 }
 
-async fn keep(app: &App, call: ClaimedCall, body: String) -> Response {
-    let answer = KeptAnswer(body.clone());
-    if let Err(error) = app.store().commit(Change::CallAnswered { call, answer }).await {
-        // What was asked for is done all the same.
-        tracing::warn!(%error, "the answer under an idempotency key could not be kept");
+/// Tries again, behind the answer, to store what became of a call. A second call with its key waits meanwhile, for the
+/// turn that is `held` here with the place of the first.
+async fn settle(app: App, became: Change, held: (Place, OwnedMutexGuard<()>)) {
+    for pause in PAUSES_MS {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        if is_settled(&app, &became).await {
+            return;
+        }
     }
-    given(body)
+    tracing::error!("what became of a call was not stored: its idempotency key counts as interrupted");
+    drop(held);
+}
+
+/// Commits what became of a call. `false`: that failed in a way that may pass.
+async fn is_settled(app: &App, became: &Change) -> bool {
+    let Err(error) = app.store().commit(became.clone()).await else { return true };
+    tracing::warn!(%error, "what became of a call under an idempotency key could not be stored");
+    !matches!(error, CommitError::Busy | CommitError::Store(StoreError::Unavailable(_)))
 }
 
 fn again(is_same: bool, answer: Option<String>) -> Outcome<Response> {

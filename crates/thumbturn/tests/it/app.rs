@@ -1,6 +1,6 @@
 //! The real application on a temporary data directory, with two tenants, driven without a socket.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +117,11 @@ impl TestApp {
 
     pub(crate) fn router(&self) -> Router {
         thumbturn::http::service(self.app.clone())
+    }
+
+    /// The file of the database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.path().join(thumbturn_store::DATABASE_FILE)
     }
 
     /// Every file of the data directory.

@@ -318,3 +318,45 @@ async fn a_call_under_a_key_keeps_its_place_until_it_has_ended() {
     })
     .await;
 }
+
+/// Lets a statement on the kept calls fail, as it would on a full disk, until this is dropped.
+struct Failing(rusqlite::Connection);
+
+impl Failing {
+    fn on(app: &TestApp, statement: &str) -> Self {
+        let database = rusqlite::Connection::open(app.database()).unwrap();
+        database.busy_timeout(crate::app::PATIENCE).unwrap();
+        let overflow = "SELECT abs(-9223372036854775808)";
+        let trigger = format!("CREATE TRIGGER failing BEFORE {statement} ON kept_calls BEGIN {overflow}; END");
+        database.execute_batch(&trigger).unwrap();
+        Self(database)
+    }
+}
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        self.0.execute_batch("DROP TRIGGER failing").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_could_not_be_released_at_once_is_released_soon() {
+    let app = TestApp::start().await;
+    let body = json!({"device_id": app.own.devices[0], "name": "Hall"});
+    app.ok("/devices/update", json!({"device_id": app.own.devices[0], "is_managed": false})).await;
+    let failing = Failing::on(&app, "DELETE");
+    own(&app, "/devices/update", "k", body.clone()).await.assert_refused(400, "device_unmanaged");
+    drop(failing);
+    app.ok("/devices/unmanaged/update", json!({"device_id": app.own.devices[0], "is_managed": true})).await;
+    own(&app, "/devices/update", "k", body).await.ok();
+}
+
+#[tokio::test]
+async fn an_answer_that_could_not_be_kept_at_once_is_kept_soon() {
+    let app = TestApp::start().await;
+    let failing = Failing::on(&app, "UPDATE");
+    let first = own(&app, "/client_sessions/create", "k", json!({})).await.field("client_session");
+    drop(failing);
+    let again = own(&app, "/client_sessions/create", "k", json!({})).await.field("client_session");
+    assert_eq!(again, first);
+}
