@@ -98,7 +98,7 @@ pub struct Call {
     pub place: Place,
     /// Every `Idempotency-Key`, as sent.
     idempotency_keys: Vec<http::HeaderValue>,
-    /// `seam-user-identifier-key` or `user-identifier-key`.
+    /// `seam-user-identifier-key` or `user-identifier-key`, which mean something beside a publishable key only.
     pub user_identifier_key: Option<String>,
 }
 
@@ -110,6 +110,8 @@ impl Call {
     #[must_use]
     pub fn new(caller: Caller, method: Method, headers: &HeaderMap, input: JsonObject, place: Place) -> Self {
         let text = |name: &str| String::from_utf8(headers.get(name)?.as_bytes().to_vec()).ok();
+        let user = || text("seam-user-identifier-key").or_else(|| text("user-identifier-key"));
+        let is_publishable = matches!(caller, Caller::Publishable { .. });
         Self {
             caller,
             method,
@@ -118,7 +120,7 @@ impl Call {
             claimed: None,
             place,
             idempotency_keys: headers.get_all("idempotency-key").iter().cloned().collect(),
-            user_identifier_key: text("seam-user-identifier-key").or_else(|| text("user-identifier-key")),
+            user_identifier_key: is_publishable.then(user).flatten(),
         }
     }
 

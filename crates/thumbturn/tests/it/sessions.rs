@@ -171,6 +171,23 @@ async fn a_publishable_key_makes_empty_sessions_for_named_users() {
     app.send(header_on_create).await.assert_refused(401, "publishable_key_requires_user_identifier_key");
 }
 
+/// The contract has it for publishable keys only; whoever holds an API key says it in the body.
+#[tokio::test]
+async fn a_header_with_a_user_means_nothing_beside_an_api_key() {
+    let app = TestApp::start().await;
+    for name in ["seam-user-identifier-key", "user-identifier-key"] {
+        let ask = || Ask::post("/client_sessions/get_or_create").bearer(&app.own.api_key).header(name, "u");
+        let made = app.send(ask().json(json!({}))).await.field("client_session");
+        assert_eq!(made["user_identifier_key"], Value::Null);
+        let keyed = |user: &str| {
+            let ask = Ask::post("/client_sessions/create").bearer(&app.own.api_key).header(name, user);
+            app.send(ask.header("idempotency-key", name).json(json!({})))
+        };
+        let first = keyed("one").await.field("client_session");
+        assert_eq!(keyed("two").await.field("client_session"), first, "the key is the caller's own");
+    }
+}
+
 #[tokio::test]
 async fn get() {
     let app = TestApp::start().await;
