@@ -1,18 +1,25 @@
 //! Limits on how often: lock and unlock calls per device, each on its own count.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use thumbturn_core::ids::DeviceId;
+use thumbturn_core::ids::{DeviceId, WorkspaceId};
 use thumbturn_core::locks::Action;
+
+/// One count: of a device and an action, since the last reset of their workspace.
+type Limiter = DefaultKeyedRateLimiter<(DeviceId, Action, u64)>;
 
 /// A limiter per kind of workspace; `None` where there is no limit.
 #[derive(Debug)]
 pub struct ActionLimits {
-    ordinary: Option<DefaultKeyedRateLimiter<(DeviceId, Action)>>,
-    sandbox: Option<DefaultKeyedRateLimiter<(DeviceId, Action)>>,
+    ordinary: Option<Limiter>,
+    sandbox: Option<Limiter>,
+    /// How often each workspace was reset.
+    resets: RwLock<HashMap<WorkspaceId, u64>>,
 }
 
 impl ActionLimits {
@@ -20,22 +27,36 @@ impl ActionLimits {
     #[must_use]
     pub fn new(ordinary_per_minute: u32, sandbox_per_minute: u32) -> Self {
         let limiter = |per_minute| NonZeroU32::new(per_minute).map(|n| RateLimiter::keyed(Quota::per_minute(n)));
-        Self { ordinary: limiter(ordinary_per_minute), sandbox: limiter(sandbox_per_minute) }
+        Self { ordinary: limiter(ordinary_per_minute), sandbox: limiter(sandbox_per_minute), resets: RwLock::default() }
     }
 
     /// Counts one call.
     ///
     /// # Errors
     /// How long to wait, if it is one too many.
-    pub fn check(&self, sandbox: bool, device: DeviceId, action: Action) -> Result<(), Duration> {
+    pub fn check(
+        &self,
+        sandbox: bool,
+        workspace: WorkspaceId,
+        device: DeviceId,
+        action: Action,
+    ) -> Result<(), Duration> {
         let Some(limiter) = (if sandbox { &self.sandbox } else { &self.ordinary }) else { return Ok(()) };
-        limiter.check_key(&(device, action)).map_err(|refused| refused.wait_time_from(DefaultClock::default().now()))
+        let resets = self.resets.read().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied();
+        limiter
+            .check_key(&(device, action, resets.unwrap_or_default()))
+            .map_err(|refused| refused.wait_time_from(DefaultClock::default().now()))
     }
 
     /// Whether workspaces of this kind have a limit at all.
     #[must_use]
     pub const fn applies(&self, sandbox: bool) -> bool {
         if sandbox { self.sandbox.is_some() } else { self.ordinary.is_some() }
+    }
+
+    /// Begins to count anew in a workspace that was reset.
+    pub fn reset(&self, workspace: WorkspaceId) {
+        *self.resets.write().unwrap_or_else(PoisonError::into_inner).entry(workspace).or_default() += 1;
     }
 
     /// Forgets devices that were not called for a while.
@@ -50,6 +71,8 @@ impl ActionLimits {
 mod tests {
     use super::*;
 
+    const WORKSPACE: WorkspaceId = WorkspaceId(uuid::Uuid::nil());
+
     fn device(n: u128) -> DeviceId {
         DeviceId(uuid::Uuid::from_u128(n))
     }
@@ -58,19 +81,19 @@ mod tests {
     fn each_device_and_action_has_a_count_of_its_own() {
         let limits = ActionLimits::new(2, 0);
         for _ in 0..2 {
-            assert_eq!(limits.check(false, device(1), Action::UnlockDoor), Ok(()));
+            assert_eq!(limits.check(false, WORKSPACE, device(1), Action::UnlockDoor), Ok(()));
         }
-        let wait = limits.check(false, device(1), Action::UnlockDoor).unwrap_err();
+        let wait = limits.check(false, WORKSPACE, device(1), Action::UnlockDoor).unwrap_err();
         assert!(wait > Duration::ZERO && wait <= Duration::from_secs(30));
-        assert_eq!(limits.check(false, device(1), Action::LockDoor), Ok(()));
-        assert_eq!(limits.check(false, device(2), Action::UnlockDoor), Ok(()));
+        assert_eq!(limits.check(false, WORKSPACE, device(1), Action::LockDoor), Ok(()));
+        assert_eq!(limits.check(false, WORKSPACE, device(2), Action::UnlockDoor), Ok(()));
     }
 
     #[test]
     fn zero_means_no_limit() {
         let limits = ActionLimits::new(1, 0);
         for _ in 0..1_000 {
-            assert_eq!(limits.check(true, device(1), Action::UnlockDoor), Ok(()));
+            assert_eq!(limits.check(true, WORKSPACE, device(1), Action::UnlockDoor), Ok(()));
         }
     }
 }

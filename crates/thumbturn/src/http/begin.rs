@@ -107,7 +107,7 @@ async fn limit(app: &App, scope: &Scope, device: DeviceId, action: Action) -> Ou
         return Ok(());
     }
     let sandbox = app.is_sandbox(scope.workspace()).await?;
-    app.limits().check(sandbox, device, action).map_err(|wait| {
+    app.limits().check(sandbox, scope.workspace(), device, action).map_err(|wait| {
         Failure::new(ErrorType::RateLimitExceeded, "Too many calls for this lock. Try again later.")
             .with_data("device_id", device)
             .retry_after(wait)

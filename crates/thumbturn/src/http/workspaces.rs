@@ -87,6 +87,7 @@ pub(crate) async fn reset_sandbox(app: App, call: Call, params: ResetSandbox) ->
     let reset = workspaces::reset(workspace, app.reset_to(), call.claimed, app.now());
     let (attempt, account) = (reset.attempt.clone(), reset.account.as_ref().map(|account| account.id));
     app.engine().reset_workspace(reset).await?;
+    app.limits().reset(workspace);
     if let Some(account) = account {
         app.engine().account_settled(account, VIRTUAL_LOCKS).await;
         app.engine().caught_up(account, VIRTUAL_LOCKS).await?;

@@ -59,6 +59,22 @@ async fn a_reset_leaves_what_the_workspace_began_with() {
 }
 
 #[tokio::test]
+async fn a_reset_forgets_how_often_its_locks_were_called() {
+    let app = TestApp::with(SANDBOX, &[("THUMBTURN_LIMITS__SANDBOX_LOCK_ACTIONS_PER_MINUTE", "1")]).await;
+    let foreign = || {
+        let ask = Ask::post("/locks/unlock_door").bearer(&app.foreign.api_key);
+        app.send(ask.json(app.foreign.device()))
+    };
+    foreign().await.ok();
+    for _ in 0..2 {
+        assert_eq!(app.unlock(0).await["status"], "success");
+        app.post("/locks/unlock_door", app.own.device()).await.assert_refused(429, "rate_limit_exceeded");
+        reset(&app).await;
+    }
+    foreign().await.assert_refused(429, "rate_limit_exceeded");
+}
+
+#[tokio::test]
 async fn a_reset_touches_no_other_workspace() {
     let app = TestApp::start().await;
     let foreign = |path: &str, body: Value| app.send(Ask::post(path).bearer(&app.foreign.api_key).json(body));
