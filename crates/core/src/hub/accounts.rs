@@ -58,6 +58,17 @@ impl Accounts {
         Ok(self.open(account).await?)
     }
 
+    /// Opens the session of an account that was stored with its workspace, unless a reset of that came first: it has
+    /// opened the account itself, or taken it.
+    pub(crate) async fn open_stored(&self, account: Account) -> Result<(), StoreError> {
+        let _shared = self.changing.read().await;
+        if self.sessions.lock().await.contains_key(&account.id) {
+            return Ok(());
+        }
+        let is_stored = self.shared.store.accounts().await?.iter().any(|stored| stored.id == account.id);
+        if is_stored { self.open(account).await } else { Ok(()) }
+    }
+
     /// Opens the session of an account. Returns without waiting for its hub.
     pub(crate) async fn open(&self, account: Account) -> Result<(), StoreError> {
         if self.at_rest {

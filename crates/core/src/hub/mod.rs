@@ -215,12 +215,13 @@ impl Engine {
         whole(async move { accounts.add(account).await }).await
     }
 
-    /// Opens the session of an account that was stored otherwise: with its workspace.
+    /// Opens the session of an account that was stored otherwise: with its workspace. A reset of the workspace may have
+    /// done so, or have taken the account; then there is nothing to do.
     ///
     /// # Errors
     /// [`StoreError`] if its devices cannot be read; the next start opens it then.
     pub async fn open_account(&self, account: Account) -> Result<(), StoreError> {
-        self.accounts.open(account).await
+        self.accounts.open_stored(account).await
     }
 
     /// Waits until the session of `account` has synced or failed for the first time, but not longer than `limit`.

@@ -112,6 +112,8 @@ pub(crate) struct HubState {
     pub(crate) connects_in: u64,
     pub(crate) wrote: Vec<Wrote>,
     pub(crate) reads: usize,
+    /// How often somebody began to connect.
+    pub(crate) calls: usize,
     session: Option<(mpsc::Sender<Signal>, Arc<AtomicBool>)>,
 }
 
@@ -130,6 +132,7 @@ impl Hub {
             connects_in: 0,
             wrote: Vec::new(),
             reads: 0,
+            calls: 0,
             session: None,
         };
         Arc::new(Self { clock, state: Mutex::new(state) })
@@ -277,7 +280,10 @@ impl Driver for ScriptedDriver {
     ) -> Later<'a, Result<Arc<dyn Link>, ConnectError>> {
         let hub = Arc::clone(&self.hubs.lock().unwrap()[&account.id]);
         Box::pin(async move {
-            let (refuses, hangs) = hub.set(|state| (state.refuses.clone(), state.hangs));
+            let (refuses, hangs) = hub.set(|state| {
+                state.calls += 1;
+                (state.refuses.clone(), state.hangs)
+            });
             if hangs {
                 std::future::pending::<()>().await;
             }

@@ -30,6 +30,8 @@ mod memory_rules;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod scope;

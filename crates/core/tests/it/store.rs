@@ -175,6 +175,15 @@ impl Rows {
                 row.is_managed = after.is_managed;
                 self.tell(events);
             }
+            Change::WorkspaceReset(reset) => {
+                let workspace = reset.attempt.workspace;
+                self.accounts.retain(|_, account| account.workspace != workspace);
+                self.devices.retain(|_, device| device.workspace != workspace);
+                self.attempts.retain(|_, attempt| attempt.workspace != workspace);
+                self.accounts.extend(reset.account.map(|account| (account.id, account)));
+                self.devices.extend(reset.devices.into_iter().map(|device| (device.id, device)));
+                self.attempts.insert(reset.attempt.id, reset.attempt);
+            }
             other => panic!("the engine does not make this change: {other:?}"),
         }
         Ok(())
