@@ -355,6 +355,7 @@ impl Written {
             Said::At(at) => {
                 self.before = Known::At(at);
                 self.moved_by_other = false;
+                self.perhaps_there = false;
                 self.read_old_state(terms, now)
             }
             Said::Jammed => failure(FailureKind::LockJammed),

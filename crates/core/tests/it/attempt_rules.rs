@@ -270,6 +270,15 @@ fn a_report_that_may_be_a_repeat_on_a_lock_that_cannot_be_asked_is_an_unconfirme
     assert_eq!(trial.feed(1_600, &Input::Answered(Answer::Accepted)), Effect::Nothing, "it went back");
 }
 
+/// Found by the random orders: a later word outweighs an earlier one that may be a repeat, also where it was asked for.
+#[test]
+fn a_read_that_shows_the_old_state_outweighs_a_report_that_may_be_a_repeat() {
+    let mut trial = Trial::written(UNREADABLE, Known::Nothing);
+    trial.hear(500, What::Moved { from: Known::Nothing, to: Bolt::Unlocked, cause: None, doubtful: true });
+    trial.hear(600, read(Some(550), LOCKED));
+    assert_eq!(trial.feed(1_600, &Input::Answered(Answer::Accepted)), Effect::Nothing);
+}
+
 #[test]
 fn what_was_true_once_confirms_nothing() {
     let mut trial = Trial::written(UNREADABLE, Known::Nothing);
