@@ -34,6 +34,7 @@ pub mod device_providers;
 pub mod devices;
 pub mod event_types;
 pub mod events;
+pub mod evidence;
 pub mod health;
 pub mod locks;
 pub mod metadata;
@@ -67,6 +68,7 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         device_providers::endpoints(),
         devices::endpoints(),
         events::endpoints(),
+        evidence::endpoints(),
         health::endpoints(),
         locks::endpoints(),
         sandbox::endpoints(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::attempts::{Failure, FailureKind, Outcome};
 use crate::events::Method;
+use crate::evidence::{End, Rule};
 use crate::locks::{Bolt, Traits, Unavailable};
 use crate::memory::{Cause, Fact, Known, What};
 use crate::ports::{Answer, NotWritten, Refused, Said};
@@ -114,7 +115,7 @@ pub enum Effect {
     /// Ask the lock for its state.
     Ask,
     /// The attempt has ended.
-    Finish(Outcome),
+    Finish(End),
 }
 
 /// Reads that one attempt may cost a battery: one in doubt, one when the movement should be over.
@@ -148,11 +149,11 @@ pub fn wake_at(terms: &Terms, state: &State) -> Option<Moment> {
 
 fn waiting(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
     if now.reached(terms.send_by()) {
-        return fail(FailureKind::Expired);
+        return fail(FailureKind::Expired, Rule::TooLate);
     }
     match input {
         Input::TurnCame => (State::Handed, Effect::Write),
-        Input::Unavailable(unavailable) => fail((*unavailable).into()),
+        Input::Unavailable(unavailable) => fail((*unavailable).into(), Rule::Unavailable),
         _ => (State::Waiting, Effect::Nothing),
     }
 }
@@ -164,10 +165,10 @@ fn handed(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
             let written = |wanted| State::Written(Written::new(terms, wanted, *known, *at));
             (terms.wanted.map_or(State::Sent, written), Effect::Nothing)
         }
-        Input::NotWritten(why) => finish(Outcome::Failure(not_written(why))),
-        _ if now.reached(terms.send_by()) => fail(FailureKind::Expired),
-        Input::Unavailable(unavailable) => fail((*unavailable).into()),
-        Input::LinkLost => fail(FailureKind::HubDisconnected),
+        Input::NotWritten(why) => (State::Ended, Effect::Finish(not_written(why))),
+        _ if now.reached(terms.send_by()) => fail(FailureKind::Expired, Rule::TooLate),
+        Input::Unavailable(unavailable) => fail((*unavailable).into(), Rule::Unavailable),
+        Input::LinkLost => fail(FailureKind::HubDisconnected, Rule::Unavailable),
         _ => (State::Handed, Effect::Nothing),
     }
 }
@@ -175,29 +176,30 @@ fn handed(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
 /// A setting was sent, or a hand sent to a virtual lock: done when the hub says so, unknown if it never does.
 fn sent(terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
     match input {
-        Input::NotWritten(why) => finish(Outcome::Failure(not_written(why))),
-        Input::Answered(Answer::Accepted) => finish(success(true)),
-        Input::Answered(Answer::Refused(why)) => finish(Outcome::Failure(refused(why))),
-        Input::Answered(Answer::NotAcknowledged) | Input::LinkLost => fail(FailureKind::OutcomeUnknown),
-        _ if now.reached(terms.deadline) => fail(FailureKind::OutcomeUnknown),
+        Input::NotWritten(why) => (State::Ended, Effect::Finish(not_written(why))),
+        Input::Answered(Answer::Accepted) => (State::Ended, confirmed(Rule::HubWord)),
+        Input::Answered(Answer::Refused(why)) => (State::Ended, refused(why)),
+        Input::Answered(Answer::NotAcknowledged) => fail(FailureKind::OutcomeUnknown, Rule::NotAcknowledged),
+        Input::LinkLost => fail(FailureKind::OutcomeUnknown, Rule::LinkLost),
+        _ if now.reached(terms.deadline) => fail(FailureKind::OutcomeUnknown, Rule::Silence),
         _ => (State::Sent, Effect::Nothing),
     }
 }
 
-fn fail(kind: FailureKind) -> (State, Effect) {
-    finish(Outcome::Failure(kind.into()))
+fn fail(kind: FailureKind, rule: Rule) -> (State, Effect) {
+    (State::Ended, failure(kind, rule))
 }
 
-fn finish(outcome: Outcome) -> (State, Effect) {
-    (State::Ended, Effect::Finish(outcome))
+const fn confirmed(rule: Rule) -> Effect {
+    Effect::Finish(End { outcome: Outcome::Success { confirmed: true }, rule })
 }
 
-const fn success(confirmed: bool) -> Outcome {
-    Outcome::Success { confirmed }
+const fn unconfirmed(rule: Rule) -> Effect {
+    Effect::Finish(End { outcome: Outcome::Success { confirmed: false }, rule })
 }
 
-fn failure(kind: FailureKind) -> Effect {
-    Effect::Finish(Outcome::Failure(kind.into()))
+fn failure(kind: FailureKind, rule: Rule) -> Effect {
+    Effect::Finish(End { outcome: Outcome::Failure(kind.into()), rule })
 }
 
 impl Written {
@@ -245,7 +247,7 @@ impl Written {
 
     fn step(mut self, terms: &Terms, input: &Input, now: Moment) -> (State, Effect) {
         let effect = match input {
-            Input::NotWritten(why) => Effect::Finish(Outcome::Failure(not_written(why))),
+            Input::NotWritten(why) => Effect::Finish(not_written(why)),
             Input::Answered(answer) => self.answered(terms, answer, now),
             Input::Fact(fact) => self.heard(terms, fact, now),
             Input::ReadFailed => self.read_failed(terms, now),
@@ -262,8 +264,8 @@ impl Written {
 
     fn answered(&mut self, terms: &Terms, answer: &Answer, now: Moment) -> Effect {
         match answer {
-            Answer::Refused(why) => Effect::Finish(Outcome::Failure(refused(why))),
-            Answer::Accepted if !terms.traits.reports => Effect::Finish(success(false)),
+            Answer::Refused(why) => refused(why),
+            Answer::Accepted if !terms.traits.reports => unconfirmed(Rule::AcceptedCannotReport),
             Answer::Accepted => {
                 let deciding = self.last_read(terms);
                 self.acknowledged = Acknowledged::Yes;
@@ -307,8 +309,8 @@ impl Written {
             }
             What::Doubt { .. } => self.read_soon(terms, now),
             What::Read { asked, said, cause, .. } => self.read(terms, asked, said, cause, now),
-            What::Jammed => failure(FailureKind::LockJammed),
-            What::Obstructed => failure(FailureKind::BoltObstructed),
+            What::Jammed => failure(FailureKind::LockJammed, Rule::JamReported),
+            What::Obstructed => failure(FailureKind::BoltObstructed, Rule::ObstructionReported),
             What::Unsure => {
                 self.before = Known::Nothing;
                 self.perhaps_there = false;
@@ -325,22 +327,22 @@ impl Written {
                 self.perhaps_there = !terms.traits.readable;
                 self.read_soon(terms, now)
             }
-            Some(Cause { method: Method::Remote, .. }) => Effect::Finish(success(true)),
+            Some(Cause { method: Method::Remote, .. }) => confirmed(Rule::ReportedRemote),
             Some(_) => {
                 self.moved_by_other = true;
                 Effect::Nothing
             }
             None if from == Known::Nothing && terms.traits.readable => self.read_soon(terms, now),
             // It stands where it should, as the lock says after the write; whether the command did that cannot be known.
-            None if from == Known::Nothing => Effect::Finish(success(false)),
-            None => Effect::Finish(success(true)),
+            None if from == Known::Nothing => unconfirmed(Rule::FirstWord),
+            None => confirmed(Rule::ReportedChange),
         }
     }
 
     fn operated(&mut self, terms: &Terms, cause: Cause, doubtful: bool, now: Moment) -> Effect {
         match cause.method {
             Method::Remote if doubtful => self.read_soon(terms, now),
-            Method::Remote => Effect::Finish(success(true)),
+            Method::Remote => confirmed(Rule::ReportedRemote),
             _ => Effect::Nothing,
         }
     }
@@ -351,15 +353,16 @@ impl Written {
         }
         let by_other = self.moved_by_other || cause.is_some_and(|cause| cause.method != Method::Remote);
         match said {
-            Said::At(at) if at == self.wanted => Effect::Finish(success(!by_other)),
+            Said::At(at) if at == self.wanted && by_other => unconfirmed(Rule::MovedByOther),
+            Said::At(at) if at == self.wanted => confirmed(Rule::ReadBack),
             Said::At(at) => {
                 self.before = Known::At(at);
                 self.moved_by_other = false;
                 self.perhaps_there = false;
                 self.read_old_state(terms, now)
             }
-            Said::Jammed => failure(FailureKind::LockJammed),
-            Said::Obstructed => failure(FailureKind::BoltObstructed),
+            Said::Jammed => failure(FailureKind::LockJammed, Rule::JamReported),
+            Said::Obstructed => failure(FailureKind::BoltObstructed, Rule::ObstructionReported),
             Said::Unsure => self.read_failed(terms, now),
         }
     }
@@ -372,8 +375,8 @@ impl Written {
             return Effect::Nothing;
         }
         match self.acknowledged {
-            Acknowledged::No => failure(FailureKind::OutcomeUnknown),
-            Acknowledged::Yes => failure(FailureKind::NoMovement),
+            Acknowledged::No => failure(FailureKind::OutcomeUnknown, Rule::NotAcknowledgedNotMoved),
+            Acknowledged::Yes => failure(FailureKind::NoMovement, Rule::AcceptedNotMoved),
             Acknowledged::NotHeard => {
                 self.read_old = true;
                 Effect::Nothing
@@ -383,7 +386,7 @@ impl Written {
 
     fn read_failed(&mut self, terms: &Terms, now: Moment) -> Effect {
         if self.acknowledged == Acknowledged::No {
-            return failure(FailureKind::OutcomeUnknown);
+            return failure(FailureKind::OutcomeUnknown, Rule::NotAcknowledgedNotRead);
         }
         self.plan_read(terms, now.after(terms.traits.settle_unchanged));
         Effect::Nothing
@@ -429,10 +432,10 @@ impl Written {
 
     fn time_passed(&mut self, terms: &Terms, now: Moment) -> Effect {
         if now.reached(terms.deadline) {
-            return Effect::Finish(self.at_deadline(terms));
+            return self.at_deadline(terms);
         }
         if self.unconfirmable_at(terms).is_some_and(|at| now.reached(at)) {
-            return Effect::Finish(success(false));
+            return self.unprovable();
         }
         if self.read_due.is_some_and(|at| now.reached(at)) {
             self.read_due = None;
@@ -442,11 +445,16 @@ impl Written {
         Effect::Nothing
     }
 
-    fn at_deadline(&self, terms: &Terms) -> Outcome {
+    /// Accepted, and nothing that can be heard any more would prove it.
+    fn unprovable(&self) -> Effect {
+        unconfirmed(if self.perhaps_there { Rule::AcceptedPerhapsThere } else { Rule::AcceptedAlreadyThere })
+    }
+
+    fn at_deadline(&self, terms: &Terms) -> Effect {
         if self.unconfirmable_at(terms).is_some() {
-            return success(false);
+            return self.unprovable();
         }
-        Outcome::Failure(FailureKind::OutcomeUnknown.into())
+        failure(FailureKind::OutcomeUnknown, Rule::Silence)
     }
 }
 
@@ -457,21 +465,25 @@ fn latest_read(terms: &Terms, at: Moment) -> Moment {
     if in_time.steady > half_way.steady { in_time.steadily() } else { half_way.steadily() }
 }
 
-fn not_written(why: &NotWritten) -> Failure {
-    match why {
-        NotWritten::TooLate => FailureKind::Expired.into(),
-        NotWritten::Unavailable(unavailable) => FailureKind::from(*unavailable).into(),
-        NotWritten::Rejected(message) => Failure { kind: FailureKind::CommandRejected, message: message.clone() },
-    }
+fn not_written(why: &NotWritten) -> End {
+    let (failure, rule) = match why {
+        NotWritten::TooLate => (FailureKind::Expired.into(), Rule::TooLate),
+        NotWritten::Unavailable(unavailable) => (FailureKind::from(*unavailable).into(), Rule::Unavailable),
+        NotWritten::Rejected(message) => {
+            (Failure { kind: FailureKind::CommandRejected, message: message.clone() }, Rule::NotHandedOver)
+        }
+    };
+    End { outcome: Outcome::Failure(failure), rule }
 }
 
-fn refused(why: &Refused) -> Failure {
-    match why {
+fn refused(why: &Refused) -> Effect {
+    let failure = match why {
         Refused::Jammed => FailureKind::LockJammed.into(),
         Refused::Obstructed => FailureKind::BoltObstructed.into(),
         Refused::PrivacyMode => FailureKind::PrivacyMode.into(),
         Refused::UnknownCode => FailureKind::UnknownCode.into(),
         Refused::TooManyAttempts => FailureKind::TooManyAttempts.into(),
         Refused::Other(message) => Failure { kind: FailureKind::CommandRejected, message: message.clone() },
-    }
+    };
+    Effect::Finish(End { outcome: Outcome::Failure(failure), rule: Rule::Refused })
 }

@@ -9,6 +9,7 @@ use crate::attempts::{Attempt, Outcome};
 use crate::credentials::{ClientSession, Key};
 use crate::devices::{Device, DeviceState, Editable};
 use crate::events::Event;
+use crate::evidence::Evidence;
 use crate::ids::{
     AccountId, AttemptId, CallId, ClientSessionId, DeviceId, KeyId, OperatorId, SpaceId, UserIdentityId, WorkspaceId,
 };
@@ -41,6 +42,8 @@ pub enum Change {
         outcome: Outcome,
         /// When.
         ended_at: Timestamp,
+        /// Why it ended so.
+        evidence: Evidence,
         /// The lock's state, where it changed with it.
         state: Option<(DeviceId, DeviceState)>,
         /// What is told about it.

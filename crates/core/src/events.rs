@@ -251,6 +251,15 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every method.
+    pub const ALL: [Self; 6] = [Self::Keycode, Self::Manual, Self::Automatic, Self::Unknown, Self::Remote, Self::Card];
+
+    /// The method that `word` names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == word)
+    }
+
     /// The contract's word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -13,6 +13,7 @@ pub mod commands;
 pub mod credentials;
 pub mod devices;
 pub mod events;
+pub mod evidence;
 pub mod hub;
 pub mod ids;
 pub mod locks;

@@ -15,6 +15,7 @@ use crate::change::Change;
 use crate::commands::{AutoLock, Command};
 use crate::devices::{About, Device};
 use crate::events::Method;
+use crate::evidence::Words;
 use crate::ids::{AccountId, AttemptId, NativeId};
 use crate::locks::{Bolt, Reachability, Traits, Unavailable};
 use crate::time::Moment;
@@ -226,8 +227,9 @@ pub enum Signal {
     /// Whether a lock can be reached. Said of each lock in each session: when a session ends, all of its locks are
     /// called offline until the next one says otherwise.
     Reach(NativeId, Reachability),
-    /// A lock said something about its bolt.
-    Said(NativeId, Report),
+    /// A lock said something about its bolt, and its hub's words for it where the driver has them. They are kept as
+    /// evidence, so they hold no secret.
+    Said(NativeId, Report, Option<Words>),
     /// A lock told its battery's charge, 0 to 1.
     Battery(NativeId, f64),
     /// A lock told when it locks itself.
@@ -238,8 +240,8 @@ pub enum Signal {
     Door(NativeId, bool),
     /// A wrong code was entered at a lock; the reason in the contract's words where the lock tells.
     Denied(NativeId, Option<&'static str>, Moment),
-    /// The hub said something of a command.
-    Answered(NativeId, AttemptId, Answer, Moment),
+    /// The hub said something of a command, at that moment, in these words.
+    Answered(NativeId, AttemptId, Answer, Moment, Option<Words>),
     /// A read got no answer.
     ReadFailed(NativeId, ReadId),
     /// To be notified once everything said of the lock before this has been dealt with.

@@ -15,8 +15,10 @@ use thumbturn_core::attempts::{Attempt, Outcome};
 use thumbturn_core::change::{Change, SetUp};
 use thumbturn_core::devices::{About, Device, DeviceState, Reach};
 use thumbturn_core::events::{Event, EventKind, Method};
+use thumbturn_core::evidence::{Evidence, Manner, Rule, Stage, Step, Words};
 use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId, NativeId, OperatorId, WorkspaceId};
 use thumbturn_core::locks::{Action, Bolt};
+use thumbturn_core::ports::Said;
 use thumbturn_core::workspaces::Workspace;
 use thumbturn_store::{OpenOptions, Store};
 
@@ -113,10 +115,25 @@ async fn unlock(store: &Store, device: &Device) -> Result<(), Failed> {
         attempt: id,
         outcome: Outcome::Success { confirmed: true },
         ended_at: Timestamp::now(),
+        evidence: evidence(),
         state: Some((device.id, DeviceState { bolt: Some(Bolt::Unlocked), ..device.state.clone() })),
         events: vec![event(moved), event(ended)],
     };
     Ok(store.commit(finish).await?)
+}
+
+/// What is kept of an unlock that the lock confirmed.
+fn evidence() -> Evidence {
+    let stage = |us, step| Stage { after: Duration::from_micros(us), step };
+    let manner = Manner::Tagged(Method::Remote, None);
+    let stages = vec![
+        stage(5_000, Step::TurnCame),
+        stage(5_100, Step::Written),
+        stage(5_200, Step::Acknowledged),
+        stage(5_300, Step::Reported { said: Said::At(Bolt::Unlocked), manner }),
+        stage(5_400, Step::Ended(Rule::ReportedRemote)),
+    ];
+    Evidence { stages, left_out: 0, words: Some(Words::fixed("report: unlocked by remote")) }
 }
 
 fn set_up() -> SetUp {

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use thumbturn_core::attempts::{Attempt, Failure, FailureKind, Outcome};
 use thumbturn_core::change::IdempotencyClaim;
+use thumbturn_core::evidence::Evidence;
 use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, WorkspaceId};
 use thumbturn_core::locks::Action;
 use thumbturn_core::ports::StoreError;
@@ -11,15 +12,17 @@ use thumbturn_core::scope::Scope;
 use crate::Store;
 use crate::devices::and_seen;
 use crate::error::Corrupt;
+use crate::evidence;
 use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
+use crate::secrets::Secrets;
 use crate::sql::Sql;
 use crate::statement::{Columns, Query, Row, Statement, args};
 
 /// How long an idempotency key is remembered.
 pub const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-const COLUMNS: &str = "SELECT id, workspace_id, account_id, device_id, action, created_at, status, confirmed, \
-                       error_type, error_message FROM attempts";
+const COLUMNS: &str = "id, workspace_id, account_id, device_id, action, created_at, status, confirmed, error_type, \
+                       error_message";
 
 /// Which attempts are wanted. Conditions combine with *and*; an empty list lets nothing through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,20 +91,45 @@ pub(crate) fn insert(attempt: &Attempt) -> Statement {
     )
 }
 
-pub(crate) fn finish(attempt: AttemptId, outcome: &Outcome, ended_at: Timestamp) -> Statement {
+/// Ends an attempt, with why it ended so.
+pub(crate) fn finish(
+    attempt: AttemptId,
+    outcome: &Outcome,
+    ended_at: Timestamp,
+    evidence: &Evidence,
+    secrets: &Secrets,
+) -> Result<Statement, StoreError> {
+    let words = evidence::seal(evidence, attempt, secrets)?;
+    Ok(end(attempt, outcome, ended_at, Some(evidence::stages(evidence)), words))
+}
+
+/// Ends an attempt that was about no lock: there is nothing to keep of it.
+pub(crate) fn finish_at_once(attempt: AttemptId, outcome: &Outcome, ended_at: Timestamp) -> Statement {
+    end(attempt, outcome, ended_at, None, None)
+}
+
+fn end(
+    attempt: AttemptId,
+    outcome: &Outcome,
+    ended_at: Timestamp,
+    evidence: Option<String>,
+    words: Option<String>,
+) -> Statement {
     let (status, confirmed, failure) = match outcome {
         Outcome::Success { confirmed } => ("success", Some(*confirmed), None),
         Outcome::Failure(failure) => ("error", None, Some(failure)),
     };
     Statement::one(
-        "UPDATE attempts SET status = $1, confirmed = $2, error_type = $3, error_message = $4, ended_at = $5 \
-         WHERE id = $6 AND ended_at IS NULL",
+        "UPDATE attempts SET status = $1, confirmed = $2, error_type = $3, error_message = $4, ended_at = $5, \
+         evidence = $6, words = $7 WHERE id = $8 AND ended_at IS NULL",
         args![
             status,
             confirmed,
             failure.map(|failure| failure.kind.as_str()),
             failure.map(|failure| &failure.message),
             ended_at,
+            evidence,
+            words,
             attempt,
         ],
         "attempt",
@@ -109,7 +137,11 @@ pub(crate) fn finish(attempt: AttemptId, outcome: &Outcome, ended_at: Timestamp)
 }
 
 fn map(row: &dyn Row) -> Result<Attempt, Corrupt> {
-    let row = &mut Columns::of(row);
+    columns(&mut Columns::of(row))
+}
+
+/// Reads the columns of an attempt.
+pub(crate) fn columns(row: &mut Columns<'_>) -> Result<Attempt, Corrupt> {
     Ok(Attempt {
         id: row.id()?,
         workspace: row.id()?,
@@ -138,9 +170,16 @@ fn place(attempt: &Attempt) -> Cursor {
     Cursor::at(attempt.created_at, attempt.id.0)
 }
 
-fn list(scope: &Scope, filter: &AttemptFilter, after: Option<Cursor>, limit: usize) -> Query<Attempt> {
-    let mut sql = Sql::new(COLUMNS);
-    sql.push(" WHERE workspace_id = ").bind(scope.workspace());
+/// The attempts that a filter lets through, with these columns before those of every attempt.
+pub(crate) fn list(
+    scope: &Scope,
+    filter: &AttemptFilter,
+    after: Option<Cursor>,
+    limit: usize,
+    before: &'static str,
+) -> Sql {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(before).push(COLUMNS).push(" FROM attempts WHERE workspace_id = ").bind(scope.workspace());
     and_seen(&mut sql, "account_id", "device_id", scope);
     if let Some(ids) = &filter.ids {
         sql.and_in("id", ids.iter().copied());
@@ -148,7 +187,7 @@ fn list(scope: &Scope, filter: &AttemptFilter, after: Option<Cursor>, limit: usi
     sql.and_eq("device_id", filter.device);
     let paged = if filter.ids.is_some() { paged_of_ids } else { paged };
     paged(&mut sql, after, limit);
-    sql.query(map)
+    sql
 }
 
 impl Store {
@@ -158,7 +197,7 @@ impl Store {
     /// If the database cannot be read.
     pub async fn attempt(&self, scope: &Scope, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
         let filter = AttemptFilter { ids: Some(vec![id]), device: None };
-        self.readers().first(list(scope, &filter, None, 1)).await
+        self.readers().first(list(scope, &filter, None, 1, "").query(map)).await
     }
 
     /// A page of the attempts that `filter` lets through, oldest first.
@@ -171,7 +210,7 @@ impl Store {
         filter: &AttemptFilter,
         page: PageRequest,
     ) -> Result<Page<Attempt>, StoreError> {
-        self.readers().page(page, |after, limit| list(scope, filter, after, limit), place).await
+        self.readers().page(page, |after, limit| list(scope, filter, after, limit, "").query(map), place).await
     }
 
     /// What was asked for under this idempotency key, if it is still remembered at `now`.
@@ -198,7 +237,10 @@ impl Store {
 
     /// The pending attempts of one account, oldest first: for the engine's start.
     pub(crate) async fn pending_attempts(&self, account: AccountId) -> Result<Vec<Attempt>, StoreError> {
-        let sql = format!("{COLUMNS} WHERE account_id = $1 AND ended_at IS NULL ORDER BY created_at, id").into();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM attempts WHERE account_id = $1 AND ended_at IS NULL ORDER BY created_at, id"
+        )
+        .into();
         self.readers().all(Query { sql, args: args![account], map }).await
     }
 }

@@ -24,6 +24,7 @@ mod devices;
 mod error;
 mod event_detail;
 mod events;
+mod evidence;
 mod files;
 mod kept_calls;
 mod metadata;

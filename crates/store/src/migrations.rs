@@ -7,6 +7,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_actions.sql"),
     include_str!("../migrations/0003_spaces_and_identities.sql"),
+    include_str!("../migrations/0004_evidence.sql"),
 ];
 
 /// The newest schema that this program knows.

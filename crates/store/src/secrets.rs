@@ -27,6 +27,7 @@ pub(crate) enum Sealed {
     SessionToken,
     AccountConfig,
     KeptAnswer,
+    EvidenceWords,
 }
 
 impl Sealed {
@@ -35,6 +36,7 @@ impl Sealed {
             Self::SessionToken => "client_sessions.token",
             Self::AccountConfig => "accounts.config",
             Self::KeptAnswer => "kept_calls.answer",
+            Self::EvidenceWords => "attempts.words",
         }
     }
 

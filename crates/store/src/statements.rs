@@ -21,8 +21,8 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
             Ok(Plan { statements: vec![workspaces::change(&workspace)], stale: vec![Stale::Workspace(workspace.id)] })
         }
         Change::AcceptAttempt { attempt, claim } => Ok(fresh(attempts::accept(&attempt, claim.as_ref()))),
-        Change::FinishAttempt { attempt, outcome, ended_at, state, events } => {
-            let mut statements = vec![attempts::finish(attempt, &outcome, ended_at)];
+        Change::FinishAttempt { attempt, outcome, ended_at, evidence, state, events } => {
+            let mut statements = vec![attempts::finish(attempt, &outcome, ended_at, &evidence, secrets)?];
             let mut stale = Vec::new();
             if let Some((device, state)) = &state {
                 statements.push(devices::write_state(*device, state));
@@ -153,7 +153,7 @@ fn plan_reset(reset: &Reset, secrets: &Secrets) -> Result<Plan, StoreError> {
     let mut statements = workspaces::empty(attempt.workspace, reset.call);
     statements.push(attempts::insert(attempt));
     if let Some(outcome) = &attempt.outcome {
-        statements.push(attempts::finish(attempt.id, outcome, attempt.created_at));
+        statements.push(attempts::finish_at_once(attempt.id, outcome, attempt.created_at));
     }
     if let Some(account) = &reset.account {
         statements.push(accounts::insert(account, secrets)?);

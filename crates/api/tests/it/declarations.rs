@@ -13,7 +13,7 @@ fn paths_and_names_are_unique() {
         assert!(paths.insert(endpoint.path), "{}", endpoint.path);
         assert!(names.insert(endpoint.name), "{}", endpoint.name);
     }
-    assert_eq!(paths.len(), 74);
+    assert_eq!(paths.len(), 75);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::accounts::{Account, AccountEdit, Provider};
 use crate::change::{Change, Reset};
 use crate::devices::Device;
 use crate::events::{Event, EventKind};
+use crate::evidence::End;
 use crate::ids::{AccountId, DeviceId, WorkspaceId};
 use crate::ports::{CommitError, Driver, StoreError};
 
@@ -127,13 +128,15 @@ impl Accounts {
     /// Ends what a server that stopped in the middle left unfinished: without a session nobody else does.
     async fn end_leftovers(&self, account: &Account) -> Result<(), CommitError> {
         let now = self.shared.now();
-        let leftovers = Recovery::of(self.shared.store.unfinished_attempts(account.id).await?, now);
-        for (attempt, outcome) in leftovers.into_iter().flat_map(|leftovers| leftovers.outcomes(None)) {
-            let id = attempt.id;
+        let leftovers = Recovery::of(self.shared.store.unfinished_attempts(account.id).await?, now, now);
+        for (attempt, record, End { outcome, rule }) in leftovers.into_iter().flat_map(|leftovers| leftovers.ends(None))
+        {
+            let (id, evidence) = (attempt.id, record.ended(now, rule));
             let ended = EventKind::of_end(id, attempt.action, outcome.succeeded());
             let event = |kind| self.event(account.workspace, account.id, attempt.device, kind);
             let events = ended.map(event).into_iter().collect();
-            let change = Change::FinishAttempt { attempt: id, outcome, ended_at: now.wall, state: None, events };
+            let change =
+                Change::FinishAttempt { attempt: id, outcome, ended_at: now.wall, evidence, state: None, events };
             self.shared.store.commit(change).await?;
         }
         Ok(())

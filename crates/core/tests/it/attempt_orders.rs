@@ -120,7 +120,7 @@ impl Oracle {
                 prop_assert!(!now.reached(terms.send_by()), "written too late");
             }
             Effect::Ask => self.asks += 1,
-            Effect::Finish(outcome) => self.ended = Some(outcome.clone()),
+            Effect::Finish(end) => self.ended = Some(end.outcome.clone()),
             Effect::Nothing => {}
         }
         prop_assert!(self.writes <= 1, "written twice");
@@ -430,7 +430,7 @@ fn confirms_only_on_evidence(
         for fact in facts {
             let (next, effect) = step(&terms, state, &Input::Fact(fact), now);
             state = next;
-            let confirmed = effect == Effect::Finish(CONFIRMED);
+            let confirmed = matches!(&effect, Effect::Finish(end) if end.outcome == CONFIRMED);
             prop_assert!(!confirmed || may_confirm, "{fact:?}");
             let by_hand = matches!(fact.what, What::Moved { cause: Some(cause), .. } | What::Operated { cause, .. } if cause.method != Method::Remote);
             prop_assert!(!(confirmed && by_hand), "{fact:?}");

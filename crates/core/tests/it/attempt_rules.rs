@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use thumbturn_core::attempt::{Effect, Input, State, Terms, step, wake_at};
+use thumbturn_core::attempt::{self, Input, State, Terms, step, wake_at};
 use thumbturn_core::attempts::{Failure, FailureKind, Outcome};
 use thumbturn_core::events::Method;
+use thumbturn_core::evidence::{End, Rule};
 use thumbturn_core::locks::{Bolt, Traits, Unavailable};
 use thumbturn_core::memory::{Cause, Fact, Known, What};
 use thumbturn_core::ports::{Answer, NotWritten, ReadId, Refused, Said};
@@ -50,17 +51,28 @@ pub(crate) fn read(asked_ms: Option<u64>, said: Said) -> What {
 
 const WAS_LOCKED: Known = Known::At(Bolt::Locked);
 
+/// What the step wants done; by which rule it ends is in the trial.
+#[derive(Debug, PartialEq, Eq)]
+enum Effect {
+    Nothing,
+    Write,
+    Ask,
+    Finish(Outcome),
+}
+
 /// An attempt to unlock, accepted at 0 with a deadline of 30 s.
 struct Trial {
     terms: Terms,
     state: State,
     writes: usize,
+    /// By which rule it ended.
+    rule: Option<Rule>,
 }
 
 impl Trial {
     fn new(traits: Traits) -> Self {
         let terms = Terms { wanted: Some(Bolt::Unlocked), deadline: at(30_000), traits };
-        Self { terms, state: State::Waiting, writes: 0 }
+        Self { terms, state: State::Waiting, writes: 0, rule: None }
     }
 
     /// Written at 100 ms, on a lock of which `known` was known.
@@ -74,9 +86,17 @@ impl Trial {
     fn feed_at(&mut self, now: Moment, input: &Input) -> Effect {
         let (state, effect) = step(&self.terms, self.state, input, now);
         self.state = state;
-        self.writes += usize::from(effect == Effect::Write);
+        self.writes += usize::from(effect == attempt::Effect::Write);
         assert!(self.writes <= 1, "a second command");
-        effect
+        match effect {
+            attempt::Effect::Nothing => Effect::Nothing,
+            attempt::Effect::Write => Effect::Write,
+            attempt::Effect::Ask => Effect::Ask,
+            attempt::Effect::Finish(End { outcome, rule }) => {
+                self.rule = Some(rule);
+                Effect::Finish(outcome)
+            }
+        }
     }
 
     fn feed(&mut self, ms: u64, input: &Input) -> Effect {

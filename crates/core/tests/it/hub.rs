@@ -8,6 +8,7 @@ use thumbturn_core::accounts::Account;
 use thumbturn_core::commands::Command;
 use thumbturn_core::devices::{About, Device};
 use thumbturn_core::events::Method;
+use thumbturn_core::evidence::Words;
 use thumbturn_core::ids::{AccountId, AttemptId, NativeId};
 use thumbturn_core::locks::{Bolt, Reachability, Traits};
 use thumbturn_core::ports::{
@@ -72,6 +73,11 @@ pub(crate) enum Reads {
     Never,
     Hang,
     NotWritten,
+}
+
+/// In which words a scripted hub passes on what a lock says.
+pub(crate) fn words(said: Said) -> Words {
+    Words::heard(&format!("{said:?}"))
 }
 
 pub(crate) fn obeys() -> Vec<Step> {
@@ -187,7 +193,7 @@ impl Hub {
     /// Lock `n` says something.
     pub(crate) async fn say(&self, n: usize, said: Said, how: How) {
         let report = Report { said, how, heard: self.clock.now(), occurred_at: None, sequence: None };
-        self.signal(Signal::Said(self.native(n), report)).await;
+        self.signal(Signal::Said(self.native(n), report, Some(words(said)))).await;
     }
 
     /// The bolt of lock `n` comes to a place.
@@ -223,11 +229,11 @@ impl Hub {
                 signals.push(Signal::Reach(native.clone(), lock.reach));
                 if let Some((said, how)) = lock.greets {
                     let report = Report { said, how, heard, occurred_at: None, sequence: None };
-                    signals.push(Signal::Said(native.clone(), report));
+                    signals.push(Signal::Said(native.clone(), report, None));
                 }
                 if let Some(said) = lock.remembered {
                     let report = Report { said, how: How::Remembered, heard, occurred_at: None, sequence: None };
-                    signals.push(Signal::Said(native, report));
+                    signals.push(Signal::Said(native, report, None));
                 }
             }
         });
@@ -242,7 +248,9 @@ impl Hub {
             self.clock.sleep_until(at.steadily()).await;
             let bolt = bolt_of(&order);
             let wanted = Said::At(bolt);
-            let answer = |answer| Signal::Answered(order.lock.clone(), order.attempt, answer, self.clock.now());
+            let words = || Some(Words::fixed("answer"));
+            let answer =
+                |answer| Signal::Answered(order.lock.clone(), order.attempt, answer, self.clock.now(), words());
             match word {
                 Word::Ack => self.signal(answer(Answer::Accepted)).await,
                 Word::NotAck => self.signal(answer(Answer::NotAcknowledged)).await,

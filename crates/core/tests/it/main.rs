@@ -40,6 +40,8 @@ mod sessions;
 #[cfg(test)]
 mod spaces;
 #[cfg(test)]
+mod stages;
+#[cfg(test)]
 mod storage;
 #[cfg(test)]
 mod story;

@@ -10,8 +10,9 @@ use thumbturn_core::attempts::{Attempt, FailureKind, Outcome};
 use thumbturn_core::change::{Change, IdempotencyClaim};
 use thumbturn_core::devices::{Device, DeviceState};
 use thumbturn_core::events::{Event, EventKind};
+use thumbturn_core::evidence::{Evidence, Manner, Rule, Step};
 use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId};
-use thumbturn_core::ports::{CommitError, Later, Store, StoreError};
+use thumbturn_core::ports::{CommitError, Later, Said, Store, StoreError};
 
 use crate::clock::SimClock;
 
@@ -20,6 +21,8 @@ pub(crate) struct Rows {
     pub(crate) accounts: HashMap<AccountId, Account>,
     pub(crate) devices: HashMap<DeviceId, Device>,
     pub(crate) attempts: HashMap<AttemptId, Attempt>,
+    /// What was kept of those that ended.
+    pub(crate) evidence: HashMap<AttemptId, Evidence>,
     /// In the order in which they ended.
     pub(crate) ended: Vec<AttemptId>,
     pub(crate) events: Vec<Event>,
@@ -136,7 +139,9 @@ impl Rows {
         self.commits += 1;
         match change {
             Change::AcceptAttempt { attempt, claim } => return self.accept(attempt, claim),
-            Change::FinishAttempt { attempt, outcome, state, events, .. } => {
+            Change::FinishAttempt { attempt, outcome, evidence, state, events, .. } => {
+                self.check_evidence(attempt, &outcome, &evidence);
+                self.evidence.entry(attempt).or_insert(evidence);
                 return self.finish(attempt, outcome, state, events);
             }
             Change::DeviceChanged { device, state, events } => {
@@ -260,6 +265,41 @@ impl Rows {
             }
             Outcome::Failure(_) if named > 0 => self.fault(attempt.id, "a failure that claims a movement"),
             _ => {}
+        }
+    }
+
+    /// What is kept of an attempt must bear out how it ended.
+    fn check_evidence(&mut self, attempt: AttemptId, outcome: &Outcome, evidence: &Evidence) {
+        let Some(rule) = evidence.rule() else { return self.fault(attempt, "ended without a rule") };
+        let has = |step: fn(&Step) -> bool| evidence.first(step).is_some();
+        let was_written = has(|step| *step == Step::Written);
+        let was_restarted = has(|step| *step == Step::Restarted);
+        let confirms = matches!(rule, Rule::ReportedRemote | Rule::ReportedChange | Rule::ReadBack | Rule::HubWord);
+        if confirms != (*outcome == Outcome::Success { confirmed: true }) {
+            self.fault(attempt, "confirmed by a rule that does not confirm, or the other way round");
+        }
+        let after_write = |stage: &Step| {
+            let from = evidence.stages.iter().skip_while(|stage| stage.step != Step::Written);
+            from.skip(1).any(|heard| std::mem::discriminant(&heard.step) == std::mem::discriminant(stage))
+        };
+        let said = Step::Reported { said: Said::Unsure, manner: Manner::Read };
+        if confirms && rule != Rule::HubWord && !after_write(&said) {
+            self.fault(attempt, "confirmed, and nothing reported after the write is kept");
+        }
+        if rule == Rule::ReadBack && !after_write(&Step::ReadAsked) && evidence.left_out == 0 {
+            self.fault(attempt, "read back without a read");
+        }
+        if matches!(rule, Rule::TooLate | Rule::Unavailable | Rule::Unmanaged | Rule::NotHandedOver) == was_written {
+            let ended_otherwise = matches!(rule, Rule::Deleted | Rule::RestartRead | Rule::RestartUnknown);
+            if !ended_otherwise {
+                self.fault(attempt, "written by its evidence and not by its rule, or the other way round");
+            }
+        }
+        if was_restarted != matches!(rule, Rule::RestartRead | Rule::RestartUnknown) {
+            self.fault(attempt, "settled after a restart by another rule, or the other way round");
+        }
+        if !evidence.stages.is_sorted_by_key(|stage| stage.after) {
+            self.fault(attempt, "stages out of order");
         }
     }
 

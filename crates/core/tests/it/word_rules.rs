@@ -5,6 +5,7 @@ use std::time::Duration;
 use thumbturn_core::attempt::{Effect, Input, State, Terms, step, wake_at};
 use thumbturn_core::attempts::{FailureKind, Outcome};
 use thumbturn_core::events::Method;
+use thumbturn_core::evidence::{End, Rule};
 use thumbturn_core::locks::{Bolt, Unavailable};
 use thumbturn_core::memory::Known;
 use thumbturn_core::ports::{Answer, NotWritten, Refused};
@@ -34,8 +35,8 @@ fn sent() -> State {
 fn ends(input: &Input) -> Outcome {
     let (state, effect) = feed(sent(), 200, input);
     assert_eq!(state, State::Ended);
-    let Effect::Finish(outcome) = effect else { panic!("{effect:?}") };
-    outcome
+    let Effect::Finish(end) = effect else { panic!("{effect:?}") };
+    end.outcome
 }
 
 #[test]
@@ -51,12 +52,30 @@ fn the_hubs_word_ends_it() {
 }
 
 #[test]
+fn the_rule_says_whose_word_it_was() {
+    for (input, rule) in [
+        (Input::Answered(Answer::Accepted), Rule::HubWord),
+        (Input::Answered(Answer::Refused(Refused::UnknownCode)), Rule::Refused),
+        (Input::Answered(Answer::NotAcknowledged), Rule::NotAcknowledged),
+        (Input::LinkLost, Rule::LinkLost),
+        (Input::NotWritten(NotWritten::Unavailable(Unavailable::DeviceRemoved)), Rule::Unavailable),
+    ] {
+        let (_, effect) = feed(sent(), 200, &input);
+        let Effect::Finish(end) = effect else { panic!("{effect:?}") };
+        assert_eq!(end.rule, rule, "{input:?}");
+    }
+}
+
+#[test]
 fn without_a_word_nobody_knows() {
     let unknown = failed(FailureKind::OutcomeUnknown);
     assert_eq!(ends(&Input::Answered(Answer::NotAcknowledged)), unknown);
     assert_eq!(ends(&Input::LinkLost), unknown);
     assert_eq!(wake_at(&terms(), &sent()), Some(at(TERMS_MS)));
-    assert_eq!(feed(sent(), TERMS_MS, &Input::Tick), (State::Ended, Effect::Finish(unknown)));
+    assert_eq!(
+        feed(sent(), TERMS_MS, &Input::Tick),
+        (State::Ended, Effect::Finish(End { outcome: unknown, rule: Rule::Silence }))
+    );
 }
 
 #[test]
@@ -71,7 +90,7 @@ fn what_the_bolt_does_meanwhile_ends_nothing() {
 #[test]
 fn it_is_never_sent_late_and_never_twice() {
     let by = TERMS_MS - u64::try_from(TALKATIVE.margin.as_millis()).unwrap();
-    let expired = Effect::Finish(failed(FailureKind::Expired));
+    let expired = Effect::Finish(End { outcome: failed(FailureKind::Expired), rule: Rule::TooLate });
     assert_eq!(feed(State::Waiting, by, &Input::TurnCame), (State::Ended, expired.clone()));
     let (handed, _) = feed(State::Waiting, by - 1, &Input::TurnCame);
     assert_eq!(wake_at(&terms(), &handed), Some(at(0).after(Duration::from_millis(by))));

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rumqttc::{AsyncClient, QoS, SubscribeFilter};
+use thumbturn_core::evidence::Words;
 use thumbturn_core::ids::{AttemptId, NativeId};
 use thumbturn_core::locks::Unavailable;
 use thumbturn_core::ports::{Answer, Clock, NotWritten, Signal};
@@ -95,7 +96,7 @@ impl Desk {
     /// The broker took a message.
     pub(super) fn taken(&mut self, number: u16, at: Moment) -> Option<Signal> {
         let (lock, attempt) = self.open.remove(&number)??;
-        Some(Signal::Answered(lock, attempt, Answer::Accepted, at))
+        Some(Signal::Answered(lock, attempt, Answer::Accepted, at, Some(Words::fixed("PUBACK"))))
     }
 
     /// Does what an outbox asks of the broker, and leaves the signals.

@@ -12,6 +12,7 @@
 //! | `desk` | what session and link share |
 //! | `state` | hubs, announced locks and the start of a session as values, without socket and clock |
 //! | `orphans`, `subscriptions`, `outbox` | missed locks, wanted topics, what is to be done |
+//! | `quote` | a message as it may be kept as evidence, without secrets |
 //! | `zigbee2mqtt`, `discovery` | the two dialects |
 //!
 //! **Invariants.** A command is written by `link` alone, only into a connection that stands, once, with QoS 1, never
@@ -26,6 +27,7 @@ mod discovery;
 mod link;
 mod orphans;
 mod outbox;
+mod quote;
 mod session;
 mod state;
 mod subscriptions;

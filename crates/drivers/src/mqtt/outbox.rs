@@ -2,6 +2,7 @@
 //!
 //! Everything that reads messages writes into an [`Outbox`] and touches no socket, so that it can be tested as values.
 
+use thumbturn_core::evidence::Words;
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::ports::{How, Report, Said, Signal};
 use thumbturn_core::time::Moment;
@@ -32,7 +33,27 @@ impl Outbox {
 
     /// Passes on a report.
     pub(super) fn report(&mut self, lock: &NativeId, report: Report) {
-        self.tell(Signal::Said(lock.clone(), report));
+        self.tell(Signal::Said(lock.clone(), report, None));
+    }
+
+    /// Gives the message that brought them to the signals after the first `before`, where it may be evidence. What was
+    /// only remembered is none, and is not worth the words.
+    pub(super) fn quote(&mut self, before: usize, message: impl FnOnce() -> Words) {
+        let is_evidence = |signal: &&mut Signal| match signal {
+            Signal::Said(_, report, words) => words.is_none() && !matches!(report.how, How::Remembered),
+            Signal::Answered(.., words) => words.is_none(),
+            _ => false,
+        };
+        let mut quoted = self.signals.iter_mut().skip(before).filter(is_evidence).peekable();
+        if quoted.peek().is_none() {
+            return;
+        }
+        let message = message();
+        for signal in quoted {
+            if let Signal::Said(.., words) | Signal::Answered(.., words) = signal {
+                *words = Some(message.clone());
+            }
+        }
     }
 
     /// Asks a hub for something.

@@ -15,6 +15,7 @@ use super::config::Config;
 use super::discovery::{self, Discovery};
 use super::orphans::Orphans;
 use super::outbox::Outbox;
+use super::quote;
 use super::subscriptions::Answered;
 use super::zigbee2mqtt::{self, DeviceList, Hub};
 
@@ -100,6 +101,7 @@ impl State {
         if message.retained {
             self.stirred = message.at;
         }
+        let before = out.signals.len();
         for hub in &mut self.hubs {
             if let Some(rest) = hub.below(message.topic).map(str::to_owned) {
                 let (payload, retained, at) = (message.payload, message.retained, message.at);
@@ -112,6 +114,7 @@ impl State {
         let (topic, payload, retained, at) = (message.topic, message.payload, message.retained, message.at);
         let incoming = discovery::Incoming { topic, payload, retained, at };
         let gone = self.discovery.hear(&incoming, room, &is_native, out);
+        out.quote(before, || quote::words(message.topic, message.payload));
         self.after(out);
         out.signals.extend(gone.into_iter().map(Signal::Gone));
     }

@@ -23,6 +23,7 @@ use super::line::{Line, SessionNumber};
 use super::physical::{Physical, Position, Restored};
 use super::physics::{Command, Emission, NotTaken, VirtualHub, Word};
 use super::settings::{Act, Patch, Simulated};
+use super::words;
 
 pub(super) struct Hub {
     clock: Arc<dyn Clock>,
@@ -368,7 +369,7 @@ impl Inner {
             signals.push(Signal::Battery(native.clone(), remembered.battery_level));
         }
         let report = Report { said: remembered.said, how: How::Remembered, heard, occurred_at: None, sequence: None };
-        signals.push(Signal::Said(native.clone(), report));
+        signals.push(Signal::Said(native.clone(), report, None));
         signals.push(Signal::AutoLock(native.clone(), remembered.auto_lock));
         signals.push(Signal::SubscriptionEnded(native.clone(), remembered.unpaid));
         Some(signals)
@@ -399,9 +400,13 @@ impl Inner {
         let occurred_at = kept_at.map(|at| at.wall);
         Some(match word {
             Word::Said { said, how, sequence } => {
-                Signal::Said(native, Report { said, how, heard, occurred_at, sequence })
+                let words = words::of_report(said, how);
+                Signal::Said(native, Report { said, how, heard, occurred_at, sequence }, Some(words))
             }
-            Word::Answered(attempt, answer) => Signal::Answered(native, attempt, answer, heard),
+            Word::Answered(attempt, answer) => {
+                let words = words::of_answer(&answer);
+                Signal::Answered(native, attempt, answer, heard, Some(words))
+            }
             Word::ReadFailed(read) => Signal::ReadFailed(native, read),
             Word::Reach(reach) => Signal::Reach(native, reach),
             Word::Gone => Signal::Gone(native),

@@ -31,6 +31,7 @@ mod lock;
 mod physical;
 mod physics;
 mod settings;
+mod words;
 
 pub use config::{Config, parse_config};
 pub use driver::{Pace, SandboxDriver};

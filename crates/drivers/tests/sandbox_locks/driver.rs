@@ -14,7 +14,7 @@ use crate::bench::{REMOTE, UNLOCKED, attempt, moment};
 use crate::room::{Room, device, front_door};
 
 fn report(signal: &Signal) -> Report {
-    let Signal::Said(_, report) = signal else { panic!("no report: {signal:?}") };
+    let Signal::Said(_, report, _) = signal else { panic!("no report: {signal:?}") };
     *report
 }
 
@@ -41,7 +41,7 @@ async fn it_runs_by_itself_on_its_clock() {
     talk.order(1, Bolt::Unlocked, 1_000).await.unwrap();
     assert!(talk.hears_nothing());
     room.clock.turn_to(5);
-    assert!(matches!(talk.hear().await, Signal::Answered(_, named, Answer::Accepted, at)
+    assert!(matches!(talk.hear().await, Signal::Answered(_, named, Answer::Accepted, at, _)
         if named == attempt(1) && at == moment(5)));
     room.clock.turn_to(21);
     let heard = report(&talk.hear().await);

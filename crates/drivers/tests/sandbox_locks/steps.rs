@@ -20,10 +20,10 @@ async fn each_step_is_the_next_thing_that_happens() {
     room.clock.turn_to(500);
     assert!(talk.hears_nothing(), "the clock does not move the locks");
     assert_eq!(hubs.step(room.account.id), Some(moment(5)));
-    assert!(matches!(talk.hear().await, Signal::Answered(.., at) if at == moment(500)));
+    assert!(matches!(talk.hear().await, Signal::Answered(.., at, _) if at == moment(500)));
     assert_eq!(physical().motor, MotorState::Moving);
     assert_eq!(hubs.step(room.account.id), Some(moment(20)));
-    assert!(matches!(talk.hear().await, Signal::Said(_, report) if report.heard == moment(500)));
+    assert!(matches!(talk.hear().await, Signal::Said(_, report, _) if report.heard == moment(500)));
     assert_eq!(physical().bolt, Position::Unlocked);
     assert_eq!(hubs.step(room.account.id), None);
 }

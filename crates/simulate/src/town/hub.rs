@@ -124,7 +124,7 @@ impl Hub {
                 if let Some((said, how)) = word {
                     lock.door.look().line(heard.steady, format_args!("greeting: {said:?} {how:?}"));
                     let report = Report { said, how, heard, occurred_at: None, sequence: None };
-                    signals.push(Signal::Said(native, report));
+                    signals.push(Signal::Said(native, report, None));
                 }
             });
         }
@@ -250,7 +250,7 @@ impl Hub {
     async fn utter(&self, n: usize, said: Said, how: How, sequence: Option<u64>) -> bool {
         let report = Report { said, how, heard: self.clock.now(), occurred_at: None, sequence };
         let native = self.lock(n, |lock| lock.about.native.clone());
-        let heard = self.signal(Signal::Said(native, report)).await;
+        let heard = self.signal(Signal::Said(native, report, None)).await;
         self.lock(n, |lock| {
             lock.door.look().line(self.now(), format_args!("said {said:?} {how:?}, heard: {heard}"));
             // The hub hears it even if nobody listens to the hub; one that is silent hears nothing either.
@@ -279,7 +279,7 @@ impl Hub {
             }
             lock.about.native.clone()
         });
-        self.signal(Signal::Answered(native, attempt, answer, self.clock.now())).await;
+        self.signal(Signal::Answered(native, attempt, answer, self.clock.now(), None)).await;
     }
 
     pub(crate) async fn read_failed(&self, n: usize, read: ReadId) {

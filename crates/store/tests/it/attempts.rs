@@ -4,7 +4,8 @@ use thumbturn_core::locks::{Action, Bolt};
 use thumbturn_store::{AttemptFilter, Claimed, DeviceLookup, PageRequest};
 
 use crate::support::{
-    ALL, WORKSPACE, World, accept_with_key, account_id, at, attempt, attempt_id, device_id, everything, finish,
+    ALL, WORKSPACE, World, accept_with_key, account_id, at, attempt, attempt_id, device_id, everything, evidence,
+    finish,
 };
 
 #[tokio::test]
@@ -40,6 +41,35 @@ async fn the_end_of_an_attempt_writes_state_and_events_with_it() {
     let DeviceLookup::Found(device) = world.store.device(&everything(), device_id(1)).await.unwrap() else { panic!() };
     assert_eq!(device.state.bolt, Some(Bolt::Unlocked));
     assert_eq!(world.store.events(&everything(), &Default::default(), 10, 0).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_end_of_an_attempt_keeps_its_evidence() {
+    let world = World::new().await;
+    let accepted = world.accept(1).await;
+    let pending = world.store.attempt_evidence(&everything(), accepted.id).await.unwrap();
+    assert_eq!(pending, Some((accepted.clone(), None)));
+    let outcome = Outcome::Success { confirmed: true };
+    world.finish(1, outcome.clone()).await;
+    let ended = world.store.attempt_evidence(&everything(), accepted.id).await.unwrap();
+    assert_eq!(ended, Some((Attempt { outcome: Some(outcome), ..accepted }, Some(evidence()))));
+    assert_eq!(world.store.attempt_evidence(&everything(), attempt_id(2)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_hubs_words_are_sealed_at_rest() {
+    let world = World::new().await;
+    world.accept(1).await;
+    world.finish(1, Outcome::Success { confirmed: true }).await;
+    let kept = world.store.attempt_evidence(&everything(), attempt_id(1)).await.unwrap().unwrap().1.unwrap();
+    assert_eq!(kept.words.unwrap().as_str(), "planted words");
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(world.dir.path()).unwrap() {
+        bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("reported unlocked tagged remote"), "stages are kept in clear");
+    assert!(!holds("planted words"));
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ async fn what_is_old_goes_and_what_is_pending_stays() {
     let left = world.store.attempts(&everything(), &AttemptFilter::default(), ALL).await.unwrap().items;
     assert_eq!(left.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [1, 3, 4, 5].map(attempt_id));
     assert_eq!(counts(&world).await, (5, 4));
+    let gone = world.store.attempt_evidence(&everything(), attempt_id(0)).await.unwrap();
+    assert_eq!(gone, None, "evidence goes with its attempt");
 }
 
 #[tokio::test]

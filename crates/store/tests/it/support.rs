@@ -1,6 +1,7 @@
 //! A small world to test in, and short ways to say things.
 
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -9,11 +10,13 @@ use thumbturn_core::attempts::{Attempt, Outcome};
 use thumbturn_core::change::{Change, IdempotencyClaim, SetUp};
 use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
 use thumbturn_core::devices::{About, Device, DeviceState, Reach};
-use thumbturn_core::events::{Event, EventKind};
+use thumbturn_core::events::{Event, EventKind, Method};
+use thumbturn_core::evidence::{Evidence, Manner, Rule, Stage, Step, Words};
 use thumbturn_core::ids::{
     AccountId, AttemptId, ClientSessionId, DeviceId, EventId, KeyId, NativeId, OperatorId, WorkspaceId,
 };
 use thumbturn_core::locks::{Action, Bolt};
+use thumbturn_core::ports::Said;
 use thumbturn_core::scope::Scope;
 use thumbturn_core::workspaces::Workspace;
 use thumbturn_store::{CommitError, OpenOptions, PageRequest, Store};
@@ -267,9 +270,23 @@ pub(crate) fn finish(n: u128, outcome: Outcome) -> Change {
         attempt: attempt_id(n),
         outcome,
         ended_at: at(10),
+        evidence: evidence(),
         state: Some((device_id(n % 5), online(Bolt::Unlocked))),
         events: vec![device_event(n, n % 5, ended)],
     }
+}
+
+/// What is kept of an unlock that the lock confirmed.
+pub(crate) fn evidence() -> Evidence {
+    let stage = |ms, step| Stage { after: Duration::from_millis(ms), step };
+    let manner = Manner::Tagged(Method::Remote, None);
+    let stages = vec![
+        stage(1, Step::TurnCame),
+        stage(2, Step::Written),
+        stage(500, Step::Reported { said: Said::At(Bolt::Unlocked), manner }),
+        stage(501, Step::Ended(Rule::ReportedRemote)),
+    ];
+    Evidence { stages, left_out: 0, words: Some(Words::fixed("planted words")) }
 }
 
 pub(crate) fn device_event(n: u128, device: u128, kind: EventKind) -> Event {

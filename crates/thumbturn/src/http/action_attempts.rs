@@ -1,7 +1,7 @@
 //! Action attempts: reads.
 
 use thumbturn_api::action_attempts::{ActionAttempt, GetActionAttempt, ListActionAttempts};
-use thumbturn_api::{ErrorType, Page};
+use thumbturn_api::{ActionAttemptId, ErrorType, Page};
 use thumbturn_store::{AttemptFilter, PageRequest};
 
 use super::call::Call;
@@ -13,9 +13,12 @@ use crate::app::App;
 pub(crate) async fn get(app: App, call: Call, params: GetActionAttempt) -> Outcome<ActionAttempt> {
     let id = params.action_attempt_id;
     let attempt = app.store().attempt(&call.caller.scope()?, id.0.into()).await?;
-    attempt.as_ref().map(to_wire::action_attempt).ok_or_else(|| {
-        Failure::new(ErrorType::ActionAttemptNotFound, "action_attempt not found").with_data("action_attempt_id", id.0)
-    })
+    attempt.as_ref().map(to_wire::action_attempt).ok_or_else(|| not_found(id))
+}
+
+/// An attempt that is unknown, or out of reach: nobody can tell which.
+pub(crate) fn not_found(id: ActionAttemptId) -> Failure {
+    Failure::new(ErrorType::ActionAttemptNotFound, "action_attempt not found").with_data("action_attempt_id", id.0)
 }
 
 /// `/action_attempts/list`

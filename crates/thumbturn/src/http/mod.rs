@@ -22,6 +22,7 @@ mod credential_headers;
 mod device_providers;
 mod devices;
 mod events;
+mod evidence;
 mod health;
 mod locks;
 mod sandbox;
@@ -101,6 +102,7 @@ pub fn routes() -> Routes {
         .on(unmanaged_devices::update)
         .on(events::get)
         .on(events::list)
+        .on(evidence::get)
         .on(health::get)
         .on(health::get_short)
         .on(locks::get)

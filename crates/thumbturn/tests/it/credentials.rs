@@ -85,6 +85,13 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
             Refused(404, "action_attempt_not_found"),
         ),
         row("/action_attempts/list", json!({}), Fine, Fine, Fine),
+        row(
+            "/thumbturn/action_attempts/evidence",
+            attempt.clone(),
+            Fine,
+            Refused(404, "action_attempt_not_found"),
+            Refused(404, "action_attempt_not_found"),
+        ),
         row("/client_sessions/create", session.clone(), Fine, no_account, Fine),
         row("/client_sessions/get_or_create", session, Fine, no_account, Fine),
         row("/client_sessions/get", own_session, Fine, no_session, no_session),
@@ -347,6 +354,7 @@ async fn cases(app: &TestApp) -> Vec<Case> {
 /// What a grant of the device that the rows are about opens, and what it does not: its account.
 const OPENED_BY_A_GRANT: &[&str] = &[
     "/action_attempts/get",
+    "/thumbturn/action_attempts/evidence",
     "/devices/get",
     "/devices/update",
     "/devices/unmanaged/get",

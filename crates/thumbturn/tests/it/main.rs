@@ -19,6 +19,8 @@ mod credentials;
 #[cfg(test)]
 mod endpoints;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod idempotency;

@@ -147,6 +147,14 @@ impl Server {
         }
     }
 
+    /// What is kept of an attempt.
+    pub(crate) async fn evidence(&self, attempt: &Value) -> Value {
+        let id = json!({"action_attempt_id": attempt["action_attempt_id"]});
+        let (status, answer) = self.call("/thumbturn/action_attempts/evidence", id).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["action_attempt_evidence"].clone()
+    }
+
     /// Waits until an attempt on the device has been accepted.
     pub(crate) async fn accepted(&self, device: &str) {
         let until = Instant::now() + PATIENCE;

@@ -1,5 +1,7 @@
 //! `was_confirmed_by_device: true` is never said without the lock's own word, and nothing moves late.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thumbturn_locksim::{Bolt, Fault, Mosquitto, Order, Sim, SimConfig, Told};
 
@@ -133,4 +135,49 @@ async fn a_hub_that_repeats_a_command_by_itself_makes_no_second_attempt() {
     assert!(lock.commands().iter().skip(1).all(|command| command.repeat), "we sent it twice");
     assert_eq!((lock.bolt(), lock.moves()), (Bolt::Unlocked, 1));
     assert_eq!(attempt["status"], "success", "{attempt}");
+}
+
+/// By which rule an attempt ended, and the message that decided.
+async fn decided(house: &House, attempt: &Value) -> (String, Value) {
+    let evidence = house.server.evidence(attempt).await;
+    let rule = evidence["stages"].as_array().unwrap().last().unwrap()["decided_by"].as_str().unwrap().to_owned();
+    (rule, evidence["raw_message"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_that_confirmed_is_kept_with_its_topic() {
+    let house = house().await;
+    let attempt = unlock(&house).await;
+    let (rule, message) = decided(&house, &attempt).await;
+    // So soon after the connection a change may be an old report said again, and is read back.
+    assert!(["reported_remote", "reported_change", "read_back"].contains(&rule.as_str()), "{rule}");
+    let message = message.as_str().unwrap();
+    assert!(message.starts_with("zigbee2mqtt/lock-001 {"), "{message}");
+    assert!(message.contains("unlock"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_the_read_that_decided_is_kept() {
+    let house = house().await;
+    house.sim.lock("lock-001").set_fault(Fault::Mute);
+    let attempt = unlock(&house).await;
+    let (rule, message) = decided(&house, &attempt).await;
+    assert_eq!(rule, "read_back");
+    assert!(message.as_str().unwrap().starts_with("zigbee2mqtt/lock-001 {"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_error_line_of_a_hub_is_kept_without_its_digits() {
+    let house = house().await;
+    let soon = Duration::from_millis(100);
+    let lock = house.sim.lock("lock-001");
+    lock.set_fault(Fault::Unreachable { error_after: soon });
+    lock.set_fault(Fault::ReadFails { error_after: soon });
+    let attempt = unlock(&house).await;
+    let (rule, message) = decided(&house, &attempt).await;
+    assert_eq!(rule, "not_acknowledged_not_read");
+    let message = message.as_str().unwrap();
+    assert!(message.starts_with("zigbee2mqtt/bridge/logging {"), "{message}");
+    assert!(message.contains("Publish 'set' 'state' to 'lock-001' failed"), "{message}");
+    assert!(!message.contains("0x00"), "an address has more digits than are shown: {message}");
 }

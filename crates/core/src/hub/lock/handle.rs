@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::attempts::Attempt;
 use crate::commands::{AutoLock, Command};
 use crate::devices::{About, OfflineBecause};
+use crate::evidence::Words;
 use crate::ids::AttemptId;
 use crate::locks::{Reachability, Traits};
 use crate::ports::{Answer, Link, ReadId, Report};
@@ -27,13 +28,13 @@ pub(crate) enum Message {
         traits: Traits,
     },
     Reach(Reachability),
-    Said(Report),
+    Said(Report, Option<Words>),
     Battery(f64),
     AutoLock(AutoLock),
     SubscriptionEnded(bool),
     Door(bool),
     Denied(Option<&'static str>, Moment),
-    Answered(AttemptId, Answer),
+    Answered(AttemptId, Answer, Moment, Option<Words>),
     ReadFailed(ReadId),
     Gone,
     Managed(bool),

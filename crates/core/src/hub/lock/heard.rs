@@ -7,6 +7,7 @@ use super::turns::is_first_word;
 use crate::attempt::{Effect, Input};
 use crate::devices::{About, OfflineBecause};
 use crate::events::EventKind;
+use crate::evidence::{Step, Words};
 use crate::ids::AttemptId;
 use crate::locks::{Bolt, Reachability, Traits, Unavailable};
 use crate::memory::{Fact, What};
@@ -20,6 +21,7 @@ impl LockTask {
         if matches!(self.unavailable, Some(Unavailable::HubDisconnected | Unavailable::AccountDisconnected)) {
             self.unavailable = None;
         }
+        self.note_step(Step::LinkBack);
         self.input(Input::LinkBack).await;
     }
 
@@ -33,6 +35,7 @@ impl LockTask {
             _ => because.into(),
         };
         self.lose_touch(why).await;
+        self.note_step(Step::LinkLost);
         self.input(Input::LinkLost).await;
         // Nothing may be written to a connection that is over, not even by a driver that had asked before.
         self.carrying = None;
@@ -97,13 +100,24 @@ impl LockTask {
         }
     }
 
-    pub(super) async fn said(&mut self, report: &Report) {
+    pub(super) async fn said(&mut self, report: &Report, words: Option<&Words>) {
+        self.keep_report(report, words);
         if self.link.is_none() {
             // Said while the connection is being made: it may be a repeat of what nobody heard.
             self.memory.session_began(self.shared.now());
         }
         for fact in self.memory.hear(report, &self.traits) {
             self.on_fact(fact).await;
+        }
+    }
+
+    /// Keeps what the lock said as evidence of the attempt that runs, or of those that a stopped server left over.
+    fn keep_report(&mut self, report: &Report, words: Option<&Words>) {
+        let step = Step::Reported { said: report.said, manner: report.how.into() };
+        if let Some(running) = &mut self.running {
+            running.record.heard(report.heard, step, words);
+        } else if let Some(recovery) = &mut self.recovery {
+            recovery.heard(report.heard, step, words);
         }
     }
 
@@ -184,8 +198,9 @@ impl LockTask {
         }
     }
 
-    pub(super) async fn answered(&mut self, attempt: AttemptId, answer: Answer) {
-        if self.running.as_ref().is_some_and(|running| running.attempt.id == attempt) {
+    pub(super) async fn answered(&mut self, attempt: AttemptId, answer: Answer, at: Moment, words: Option<&Words>) {
+        if let Some(running) = self.running.as_mut().filter(|running| running.attempt.id == attempt) {
+            running.record.heard(at, Step::of_answer(&answer), words);
             self.input(Input::Answered(answer)).await;
         } else if answer == Answer::Refused(Refused::Jammed) {
             // Too late for its attempt, and true all the same.

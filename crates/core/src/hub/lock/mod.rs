@@ -21,6 +21,7 @@ use super::shared::Shared;
 use crate::attempt::{self, Input};
 use crate::attempts::{Attempt, FailureKind, Outcome};
 use crate::devices::Device;
+use crate::evidence::{End, Rule};
 use crate::locks::{Traits, Unavailable};
 use crate::memory::{Fact, Memory};
 use crate::ports::{Clock, Link};
@@ -62,7 +63,8 @@ pub(crate) fn spawn(
 ) -> LockHandle {
     let (mailbox, messages) = mpsc::channel(MAILBOX);
     let load = Arc::new(Load::default());
-    let recovery = Recovery::of(leftovers, shared.now().after(shared.settings.recovery).steadily());
+    let now = shared.now();
+    let recovery = Recovery::of(leftovers, now, now.after(shared.settings.recovery).steadily());
     let task = LockTask {
         load: Arc::clone(&load),
         traits,
@@ -132,7 +134,7 @@ impl LockTask {
             Message::Resync => self.resync().await,
             Message::Described { about, traits } => self.described(about, traits).await,
             Message::Reach(reach) => self.reach(reach).await,
-            Message::Said(report) => self.said(&report).await,
+            Message::Said(report, words) => self.said(&report, words.as_ref()).await,
             Message::Battery(level) => self.note(|observed| observed.battery(level)).await,
             Message::AutoLock(told) => self.note(|observed| observed.auto_lock(told)).await,
             Message::SubscriptionEnded(ended) => {
@@ -141,7 +143,9 @@ impl LockTask {
             }
             Message::Door(open) => self.note(|observed| observed.door(open)).await,
             Message::Denied(reason, at) => self.denied(reason, at).await,
-            Message::Answered(attempt, answer) => self.answered(attempt, answer).await,
+            Message::Answered(attempt, answer, at, words) => {
+                self.answered(attempt, answer, at, words.as_ref()).await;
+            }
             Message::ReadFailed(read) => self.read_failed(read).await,
             Message::Gone => self.gone().await,
             Message::Managed(managed) => self.observed.managed = managed,
@@ -201,10 +205,10 @@ impl LockTask {
         self.recovered(None).await;
         if self.running.is_some() {
             let kind = if self.has_left() { FailureKind::OutcomeUnknown } else { FailureKind::DeviceRemoved };
-            self.finish(Outcome::Failure(kind.into()), None).await;
+            self.finish(End { outcome: Outcome::Failure(kind.into()), rule: Rule::Deleted }, None).await;
         }
         while !self.queue.is_empty() {
-            self.end_queued(0, FailureKind::DeviceRemoved.into()).await;
+            self.end_queued(0, FailureKind::DeviceRemoved.into(), Rule::Deleted).await;
         }
     }
 }

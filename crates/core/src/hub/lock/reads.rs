@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::LockTask;
 use crate::attempt::Input;
 use crate::devices::{OfflineBecause, Reach};
+use crate::evidence::Step;
 use crate::hub::guard::guarded;
 use crate::hub::observed::Credit;
 use crate::locks::Unavailable;
@@ -105,6 +106,7 @@ impl LockTask {
     /// Asks the lock for its state. A driver that fails or takes too long is heard as a read without an answer.
     pub(super) fn ask(&mut self) -> ReadId {
         let read = self.shared.next_read();
+        self.note_step(Step::ReadAsked);
         let now = self.shared.now();
         self.memory.asked(read, now);
         self.reads.last = Some(now);
@@ -125,8 +127,10 @@ impl LockTask {
 
     pub(super) async fn read_failed(&mut self, read: ReadId) {
         if self.recovery.as_ref().is_some_and(|recovery| recovery.asked == Some(read)) {
+            self.note_step(Step::ReadFailed);
             self.recovered(None).await;
         } else if self.running.as_ref().is_some_and(|running| running.asked == Some(read)) {
+            self.note_step(Step::ReadFailed);
             self.input(Input::ReadFailed).await;
         } else if self.memory.in_doubt() || self.memory.known() == Known::Nothing {
             self.read_again();
@@ -145,11 +149,11 @@ impl LockTask {
     /// Ends the attempts that a stopped server left over: in the wanted state, as the read tells, or unknown.
     pub(super) async fn recovered(&mut self, said: Option<Said>) {
         let Some(recovery) = self.recovery.take() else { return };
-        for (attempt, outcome) in recovery.outcomes(said) {
-            if let Some(wanted) = attempt.action.wanted().filter(|_| !outcome.succeeded()) {
+        for (attempt, record, end) in recovery.ends(said) {
+            if let Some(wanted) = attempt.action.wanted().filter(|_| !end.outcome.succeeded()) {
                 self.unresolved.keep(Credit { attempt: attempt.id, wanted }, self.shared.now());
             }
-            self.commit_end(&attempt, outcome, Vec::new(), false).await;
+            self.commit_end(&attempt, end, record, Vec::new(), false).await;
         }
     }
 

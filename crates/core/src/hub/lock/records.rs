@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::LockTask;
-use crate::attempts::{Attempt, Outcome};
+use crate::attempts::Attempt;
 use crate::change::Change;
 use crate::devices::{Device, DeviceState};
 use crate::events::{Event, EventKind};
+use crate::evidence::{End, Record};
 use crate::hub::observed::Observed;
 use crate::hub::shared::Recorded;
 use crate::memory::Fact;
@@ -16,10 +17,12 @@ impl LockTask {
     pub(super) async fn commit_end(
         &mut self,
         attempt: &Attempt,
-        outcome: Outcome,
+        end: End,
+        record: Record,
         told: Vec<Event>,
         state_changed: bool,
     ) {
+        let End { outcome, rule } = end;
         let ended = EventKind::of_end(attempt.id, attempt.action, outcome.succeeded());
         let now = self.shared.now();
         let mut events = Vec::with_capacity(1 + told.len());
@@ -29,6 +32,7 @@ impl LockTask {
             attempt: attempt.id,
             outcome: outcome.clone(),
             ended_at: now.wall,
+            evidence: record.ended(now, rule),
             state: state_changed.then(|| (self.device.id, self.observed.state.clone())),
             events,
         };

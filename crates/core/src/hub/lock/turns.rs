@@ -10,6 +10,7 @@ use crate::attempt::{self, Effect, Input, State, Terms};
 use crate::attempts::{Attempt, Failure, FailureKind, Outcome};
 use crate::commands::Command;
 use crate::events::{Event, EventKind, Method};
+use crate::evidence::{End, Record, Rule, Step};
 use crate::hub::guard::guarded;
 use crate::hub::observed::{Credit, Unresolved};
 use crate::locks::{Bolt, Unavailable};
@@ -29,6 +30,8 @@ pub(super) struct Running {
     pub(super) told: Option<(Bolt, Moment)>,
     /// When a movement that the command caused must be over.
     settled: Option<Moment>,
+    /// What is kept of it.
+    pub(super) record: Record,
 }
 
 impl Running {
@@ -98,9 +101,11 @@ impl LockTask {
             (None, Some(_)) => Input::TurnCame,
             (None, None) => Input::Unavailable(Unavailable::HubDisconnected),
         };
-        let Job { attempt, command, .. } = job;
-        self.running =
-            Some(Running { attempt, command, terms, state: State::Waiting, asked: None, told: None, settled: None });
+        let Job { attempt, command, accepted, .. } = job;
+        let mut record = Record::since(accepted);
+        record.note(self.shared.now(), Step::TurnCame);
+        let (state, asked, told, settled) = (State::Waiting, None, None, None);
+        self.running = Some(Running { attempt, command, terms, state, asked, told, settled, record });
         self.input(input).await;
     }
 
@@ -115,25 +120,27 @@ impl LockTask {
     pub(super) async fn expire_queue(&mut self, now: Moment) {
         let mut at = 0;
         while let Some(job) = self.queue.get(at) {
-            let end: Option<Failure> = match self.unavailable_for(&job.command) {
-                _ if now.reached(self.terms(job).send_by()) => Some(FailureKind::Expired.into()),
-                Some(unavailable) => Some(FailureKind::from(unavailable).into()),
+            let end: Option<(Failure, Rule)> = match self.unavailable_for(&job.command) {
+                _ if now.reached(self.terms(job).send_by()) => Some((FailureKind::Expired.into(), Rule::TooLate)),
+                Some(unavailable) => Some((FailureKind::from(unavailable).into(), Rule::Unavailable)),
                 None if !self.observed.managed => {
-                    Some(Failure { kind: FailureKind::CommandRejected, message: UNMANAGED.to_owned() })
+                    let failure = Failure { kind: FailureKind::CommandRejected, message: UNMANAGED.to_owned() };
+                    Some((failure, Rule::Unmanaged))
                 }
                 None => None,
             };
             match end {
-                Some(failure) => self.end_queued(at, failure).await,
+                Some((failure, rule)) => self.end_queued(at, failure, rule).await,
                 None => at += 1,
             }
         }
     }
 
-    pub(super) async fn end_queued(&mut self, at: usize, failure: Failure) {
+    pub(super) async fn end_queued(&mut self, at: usize, failure: Failure, rule: Rule) {
         let Some(mut job) = self.queue.remove(at) else { return };
         if (&mut job.durable).await.is_ok() {
-            self.commit_end(&job.attempt, Outcome::Failure(failure), Vec::new(), false).await;
+            let end = End { outcome: Outcome::Failure(failure), rule };
+            self.commit_end(&job.attempt, end, Record::since(job.accepted), Vec::new(), false).await;
         }
         self.load.attempts.fetch_sub(1, Ordering::AcqRel);
     }
@@ -165,7 +172,17 @@ impl LockTask {
                     running.asked = Some(read);
                 }
             }
-            Effect::Finish(outcome) => self.finish(outcome, fact).await,
+            Effect::Finish(end) => self.finish(end, fact).await,
+        }
+    }
+
+    /// Keeps what happens now as evidence of the attempt that runs, or of those that a stopped server left over.
+    pub(super) fn note_step(&mut self, step: Step) {
+        let now = self.shared.clock.now();
+        if let Some(running) = &mut self.running {
+            running.record.note(now, step);
+        } else if let Some(recovery) = &mut self.recovery {
+            recovery.heard(now, step, None);
         }
     }
 
@@ -202,6 +219,9 @@ impl LockTask {
 
     async fn wrote(&mut self, at: Moment) {
         self.memory.discount_reads();
+        if let Some(running) = &mut self.running {
+            running.record.note(at, Step::Written);
+        }
         self.input(Input::Wrote { at, known: self.memory.known() }).await;
     }
 
@@ -230,29 +250,30 @@ impl LockTask {
     }
 
     /// Ends the running attempt, with what is told in the same commit.
-    pub(super) async fn finish(&mut self, outcome: Outcome, fact: Option<Fact>) {
+    pub(super) async fn finish(&mut self, end: End, fact: Option<Fact>) {
         // Before anything is waited for: a command that was not written must never be, now.
         self.carrying = None;
         let Some(running) = self.running.take() else { return };
         let Some(wanted) = running.terms.wanted else {
-            self.commit_end(&running.attempt, outcome, Vec::new(), false).await;
+            self.commit_end(&running.attempt, end, running.record, Vec::new(), false).await;
             self.load.attempts.fetch_sub(1, Ordering::AcqRel);
             return;
         };
         let credit = Credit { attempt: running.attempt.id, wanted };
         let before = self.observed.state.clone();
-        let told = self.told_at_end(&outcome, credit, fact).await;
-        let is_lost = is_unknown(&outcome) && !running.told_its_rest();
+        let outcome = &end.outcome;
+        let told = self.told_at_end(outcome, credit, fact).await;
+        let is_lost = is_unknown(outcome) && !running.told_its_rest();
         if is_lost {
             // The bolt may have moved, so what was known before is not known any more.
             self.memory.forget_position();
             self.observed.forget();
         }
-        if is_open_ended(&outcome) {
+        if is_open_ended(outcome) {
             self.unresolved.keep(credit, self.shared.now());
         }
         let changed = before != self.observed.state;
-        self.commit_end(&running.attempt, outcome, told, changed).await;
+        self.commit_end(&running.attempt, end, running.record, told, changed).await;
         self.load.attempts.fetch_sub(1, Ordering::AcqRel);
         if is_lost {
             self.read_again();

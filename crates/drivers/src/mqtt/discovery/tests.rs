@@ -66,7 +66,7 @@ impl Bench {
 
 fn words(out: &Outbox) -> Vec<(Said, How)> {
     let words = out.signals.iter().filter_map(|signal| match signal {
-        Signal::Said(_, report) => Some((report.said, report.how)),
+        Signal::Said(_, report, _) => Some((report.said, report.how)),
         _ => None,
     });
     words.collect()

@@ -68,7 +68,7 @@ impl Device {
     fn refuse(&mut self, place: usize, answer: Answer, at: Moment, out: &mut Outbox) {
         let Some(bolt) = self.bolts.get(place) else { return };
         if let Some(attempt) = self.pending.command_failed(place) {
-            out.tell(Signal::Answered(bolt.native.clone(), attempt, answer, at));
+            out.tell(Signal::Answered(bolt.native.clone(), attempt, answer, at, None));
         }
     }
 }

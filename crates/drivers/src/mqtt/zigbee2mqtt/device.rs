@@ -403,7 +403,7 @@ impl BoltState {
     }
 
     fn answer(&self, attempt: AttemptId, answer: Answer, at: Moment, out: &mut Outbox) {
-        out.tell(Signal::Answered(self.native.clone(), attempt, answer, at));
+        out.tell(Signal::Answered(self.native.clone(), attempt, answer, at, None));
     }
 
     /// Takes in a position and the fingerprint of what came with it.

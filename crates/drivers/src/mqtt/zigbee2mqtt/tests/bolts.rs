@@ -56,7 +56,7 @@ impl Bench {
 }
 
 fn words_of(lock: &NativeId, signals: &[Signal]) -> Vec<(Said, How)> {
-    let own = signals.iter().filter(|signal| matches!(signal, Signal::Said(native, _) if native == lock));
+    let own = signals.iter().filter(|signal| matches!(signal, Signal::Said(native, ..) if native == lock));
     words(&own.cloned().collect::<Vec<_>>())
 }
 

@@ -86,7 +86,7 @@ fn two_locks_may_swap_names() {
     bench.hub.apply(list(vec![yale("0x1", "a"), yale("0x2", "b")]), 100, bench.now, &mut out);
     bench.hub.apply(list(vec![yale("0x1", "b"), yale("0x2", "a")]), 100, bench.now, &mut out);
     let signals = bench.raw("a", r#"{"lock_state":"unlocked","state":"UNLOCK"}"#, false);
-    assert!(matches!(&signals[..], [Signal::Said(native, _)] if native.as_str() == "0x2"));
+    assert!(matches!(&signals[..], [Signal::Said(native, ..)] if native.as_str() == "0x2"));
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn attempt(n: i64) -> AttemptId {
 /// What was said of the bolt.
 fn words(signals: &[Signal]) -> Vec<(Said, How)> {
     let reports = signals.iter().filter_map(|signal| match signal {
-        Signal::Said(_, report) => Some((report.said, report.how)),
+        Signal::Said(_, report, _) => Some((report.said, report.how)),
         _ => None,
     });
     reports.collect()
@@ -141,7 +141,7 @@ fn words(signals: &[Signal]) -> Vec<(Said, How)> {
 
 fn answers(signals: &[Signal]) -> Vec<(AttemptId, Answer)> {
     let answers = signals.iter().filter_map(|signal| match signal {
-        Signal::Answered(_, attempt, answer, _) => Some((*attempt, answer.clone())),
+        Signal::Answered(_, attempt, answer, ..) => Some((*attempt, answer.clone())),
         _ => None,
     });
     answers.collect()

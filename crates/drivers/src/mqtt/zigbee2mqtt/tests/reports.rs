@@ -122,10 +122,10 @@ fn what_was_retained_is_remembered_its_action_too() {
 #[test]
 fn the_time_of_a_report_is_the_hubs_where_its_clock_is_good() {
     let mut bench = Bench::at(true, "LOCK");
-    let Signal::Said(_, report) = &bench.state("UNLOCK", &json!({}))[0] else { panic!() };
+    let Signal::Said(_, report, _) = &bench.state("UNLOCK", &json!({}))[0] else { panic!() };
     assert_eq!(report.occurred_at, Some(report.heard.wall));
     let far = json!({"last_seen": "2027-01-01T00:00:00.000Z"});
-    let Signal::Said(_, report) = &bench.state("LOCK", &far)[0] else { panic!() };
+    let Signal::Said(_, report, _) = &bench.state("LOCK", &far)[0] else { panic!() };
     assert_eq!(report.occurred_at, None);
 }
 
