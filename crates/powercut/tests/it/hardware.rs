@@ -145,7 +145,7 @@ impl Parts {
     fn report(&self, n: usize, how: How) -> Signal {
         let said = Said::At(self.hardware.bolt(n));
         let report = Report { said, how, heard: self.clock.now(), occurred_at: None, sequence: None };
-        Signal::Said(native(n), report)
+        Signal::Said(native(n), report, None)
     }
 
     fn greeting(&self) -> Vec<Signal> {
@@ -203,7 +203,7 @@ impl Session {
                 _ => Some(Answer::Accepted),
             };
             if let Some(answer) = answer {
-                let _ = signals.send(Signal::Answered(native(n), attempt, answer, parts.clock.now())).await;
+                let _ = signals.send(Signal::Answered(native(n), attempt, answer, parts.clock.now(), None)).await;
             }
             tokio::time::sleep(Duration::from_millis(100) + parts.up_to(400)).await;
             if matches!(fate, Fate::Obeys | Fate::MovesSilently) {
