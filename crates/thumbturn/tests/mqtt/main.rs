@@ -4,7 +4,7 @@
 mod server;
 
 #[cfg(test)]
-mod crash;
+mod kills;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]

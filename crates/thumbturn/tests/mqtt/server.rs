@@ -64,6 +64,15 @@ impl Server {
         self.address = tokio::time::timeout(PATIENCE, listening).await.unwrap();
     }
 
+    /// Starts the process and kills it after `time`, wherever its start is then.
+    pub(crate) async fn serve_briefly(&mut self, time: Duration) {
+        let mut command = self.command("serve");
+        let command = command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::null());
+        self.child = Some(command.spawn().unwrap());
+        tokio::time::sleep(time).await;
+        self.kill();
+    }
+
     /// Ends the process without warning.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -197,6 +206,17 @@ impl Drop for Server {
 
 /// One call on a connection of its own.
 pub(crate) async fn call(address: &str, key: &str, path: &str, body: Value) -> Result<(u16, Value), hyper::Error> {
+    call_with(address, key, path, body, &[]).await
+}
+
+/// The same with more headers than every call has.
+pub(crate) async fn call_with(
+    address: &str,
+    key: &str,
+    path: &str,
+    body: Value,
+    headers: &[(&str, &str)],
+) -> Result<(u16, Value), hyper::Error> {
     let stream = match TcpStream::connect(address).await {
         Ok(stream) => stream,
         Err(_) => return Ok((0, Value::Null)),
@@ -206,7 +226,10 @@ pub(crate) async fn call(address: &str, key: &str, path: &str, body: Value) -> R
     let request = Request::post(path)
         .header("host", address)
         .header("authorization", format!("Bearer {key}"))
-        .header("content-type", "application/json")
+        .header("content-type", "application/json");
+    let request = headers
+        .iter()
+        .fold(request, |request, (name, value)| request.header(*name, *value))
         .body(Full::new(Bytes::from(body.to_string())))
         .unwrap();
     let answer = sender.send_request(request).await?;
