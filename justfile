@@ -19,6 +19,10 @@ unit *args:
 e2e *args:
     cargo xtask e2e {{ args }}
 
+# Kill the server and cut its power, again and again
+soak *args:
+    cargo xtask soak {{ args }}
+
 # Format, clippy, docs, licences, crate boundaries, paths named in the docs
 lint *args:
     cargo xtask lint {{ args }}

@@ -2,8 +2,8 @@
 //!
 //! `test` installs what the tests need and runs everything, `e2e` runs the suites that drive the
 //! built binary with official clients, `fuzz` runs the fuzz targets, `bench` measures, `simulate` and `mutants` try the
-//! engine among hostile locks, `docs` writes what is made from the declarations, `lint` runs every check that needs no
-//! running server. Nothing here is part of the product.
+//! engine among hostile locks, `soak` kills the server and cuts its power, `docs` writes what is made from the
+//! declarations, `lint` runs every check that needs no running server. Nothing here is part of the product.
 #![expect(clippy::print_stdout, reason = "a task runner talks to the person who started it")]
 
 mod bench;
@@ -16,6 +16,7 @@ mod mutants;
 mod paths;
 mod run;
 mod simulate;
+mod soak;
 mod tables;
 mod tally;
 mod tests;
@@ -78,6 +79,14 @@ enum Task {
         /// Only those with this in their name
         only: Option<String>,
     },
+    /// Kill the built server and cut the power under its store, again and again
+    Soak {
+        #[command(flatten)]
+        amount: soak::Amount,
+        /// Install nothing; fail where something is missing
+        #[arg(long)]
+        no_install: bool,
+    },
     /// Write those parts of the documents that are made from the declarations of the API
     Docs,
     /// Format, clippy, docs, licences, crate boundaries, paths named in the docs, and what is made for them
@@ -110,6 +119,7 @@ fn perform(task: Task) -> run::Result<Tally> {
         Task::Bench { no_install } => (bench::all(&root, !no_install)?, "bench"),
         Task::Simulate(simulation) => (simulate::run(&root, &simulation)?, "simulate"),
         Task::Mutants { only } => (mutants::all(&root, only.as_deref())?, "mutants"),
+        Task::Soak { amount, no_install } => (soak::all(&root, &amount, !no_install)?, "soak"),
         Task::Docs => (generated::write(&root)?, "docs"),
         Task::Lint { advisories } => (lint::all(&root, advisories)?, "lint"),
     };

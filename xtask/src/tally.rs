@@ -55,7 +55,7 @@ impl Tally {
 }
 
 /// The number directly before the first `word`.
-fn number_before(text: &str, word: &str) -> Option<u64> {
+pub(crate) fn number_before(text: &str, word: &str) -> Option<u64> {
     text.split(word).next()?.rsplit(' ').next()?.parse().ok()
 }
 
