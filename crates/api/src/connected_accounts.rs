@@ -244,6 +244,6 @@ endpoints! {
             /// Name of the account for people.
             display_name: Option<Text<1, 255>>,
         },
-        errors: [WorkspaceNotSandbox, HubAlreadyConnected, NotImplemented],
+        errors: [WorkspaceNotSandbox, HubAlreadyConnected, NotImplemented, ConnectedAccountNotFound],
     }
 }

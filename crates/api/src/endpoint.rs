@@ -51,7 +51,8 @@ impl Rule {
         if needed && given == 0 {
             problems.add(format!("{} is required", alternatives(names)));
         } else if single && given > 1 {
-            problems.add(format!("{} may be given, not several of them", alternatives(names)));
+            let rest = if names.len() == 2 { "not both" } else { "not several of them" };
+            problems.add(format!("{} may be given, {rest}", alternatives(names)));
         }
     }
 }

@@ -53,6 +53,7 @@ endpoints! {
             device_id: Option<DeviceId>,
         },
         rules: [AtLeastOne("event_id", "event_type", "device_id")],
+        errors: [EventNotFound],
         without: "events of what is not served yet",
     }
 

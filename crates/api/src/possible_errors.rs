@@ -1,7 +1,9 @@
 //! Which errors an endpoint can answer: what follows from its declaration, and what the declaration adds.
 
-use crate::endpoint::{Credential, EndpointInfo};
+use crate::endpoint::{Credential, Endpoint as _, EndpointInfo};
 use crate::error::ErrorType;
+use crate::events::GetEvent;
+use crate::workspaces::UpdateWorkspace;
 
 impl ErrorType {
     /// What any call can be answered with, whatever its endpoint.
@@ -23,7 +25,7 @@ impl EndpointInfo {
         for credential in self.auth {
             errors.extend_from_slice(of_credential(*credential));
         }
-        if self.changes && !self.auth.contains(&Credential::PatWithoutWorkspace) {
+        if self.is_closed_by_suspension() {
             errors.push(ErrorType::WorkspaceSuspended);
         }
         if self.changes {
@@ -32,8 +34,8 @@ impl EndpointInfo {
         if self.path.contains("/simulate/") {
             errors.extend_from_slice(&[ErrorType::WorkspaceNotSandbox, ErrorType::DeviceTypeNotSupported]);
         }
-        // A filter that matches nothing answers an empty list.
-        if !self.path.ends_with("/list") {
+        // A filter that matches nothing answers an empty list, or that there is no such event.
+        if !self.path.ends_with("/list") && self.path != GetEvent::PATH {
             errors.extend(self.params.iter().filter_map(|field| not_found(field.name)));
         }
         if self.paginated {
@@ -43,6 +45,13 @@ impl EndpointInfo {
         errors.sort_by_key(|error| ErrorType::ALL.iter().position(|known| known == error));
         errors.dedup();
         errors
+    }
+
+    /// Whether it is refused in a suspended workspace, which can be read and not changed. The way out of a suspension
+    /// stays open.
+    pub fn is_closed_by_suspension(&self) -> bool {
+        let is_in_a_workspace = !self.auth.contains(&Credential::PatWithoutWorkspace);
+        self.changes && is_in_a_workspace && self.path != UpdateWorkspace::PATH
     }
 }
 
@@ -86,12 +95,14 @@ mod tests {
         assert!(errors("/devices/get").contains(&E::DeviceNotFound));
         assert!(errors("/client_sessions/create").contains(&E::ConnectedAccountNotFound));
         assert!(!errors("/devices/list").contains(&E::ConnectedAccountNotFound));
+        assert!(!errors("/events/get").contains(&E::DeviceNotFound), "the device is a filter");
     }
 
     #[test]
     fn only_what_changes_something_is_refused_in_a_suspended_workspace() {
         assert!(errors("/devices/update").contains(&E::WorkspaceSuspended));
         assert!(!errors("/devices/get").contains(&E::WorkspaceSuspended));
+        assert!(!errors("/workspaces/update").contains(&E::WorkspaceSuspended), "it is the way out");
     }
 
     #[test]

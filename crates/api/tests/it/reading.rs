@@ -145,7 +145,7 @@ fn an_account_is_named_by_exactly_one_of_two() {
     assert_eq!(message::<GetConnectedAccount>(json!({})), "Either 'connected_account_id' or 'email' is required");
     assert_eq!(
         message::<GetConnectedAccount>(json!({"connected_account_id": ID, "email": "a@b"})),
-        "Either 'connected_account_id' or 'email' may be given, not several of them"
+        "Either 'connected_account_id' or 'email' may be given, not both"
     );
     assert_eq!(message::<GetConnectedAccount>(json!({"email": "a"})), "Invalid email for \"email\"");
 }
@@ -159,7 +159,7 @@ fn events_need_a_bound_in_time_or_ids() {
     assert!(read::<ListEvents>(json!({"between": [early, late]})).is_ok());
     assert_eq!(
         message::<ListEvents>(json!({"since": early, "between": [early, late]})),
-        "Either 'since' or 'between' may be given, not several of them"
+        "Either 'since' or 'between' may be given, not both"
     );
     assert_eq!(
         message::<ListEvents>(json!({"between": [late, early]})),

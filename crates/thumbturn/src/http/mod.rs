@@ -47,8 +47,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
-use thumbturn_api::workspaces::UpdateWorkspace;
-use thumbturn_api::{Endpoint as _, ErrorType, is_official_path, read_input};
+use thumbturn_api::{ErrorType, is_official_path, read_input};
 
 use self::call::{Call, Caller, Place};
 use self::errors::{Failure, Outcome};
@@ -234,9 +233,7 @@ fn check_method(methods: &[Method], method: &Method) -> Outcome<()> {
 
 /// A suspended workspace can be read, not changed.
 async fn check_suspension(app: &App, route: &Route, caller: &Caller) -> Outcome<()> {
-    // The way out of a suspension stays open.
-    let is_bound = route.changes && route.path != UpdateWorkspace::PATH;
-    let Some(workspace) = caller.workspace().filter(|_| is_bound) else { return Ok(()) };
+    let Some(workspace) = caller.workspace().filter(|_| route.is_closed_by_suspension) else { return Ok(()) };
     match app.store().workspace(workspace).await? {
         Some(found) if found.is_suspended => Err(crate::hubs::suspended().into()),
         _ => Ok(()),

@@ -27,8 +27,8 @@ pub struct Route {
     pub auth: &'static [Credential],
     /// Its parameters.
     pub params: &'static [Field],
-    /// Whether a call changes something.
-    pub changes: bool,
+    /// Whether it is refused in a suspended workspace.
+    pub is_closed_by_suspension: bool,
     handler: Handler,
 }
 
@@ -87,7 +87,7 @@ impl Routes {
             methods: E::METHODS,
             auth: E::AUTH,
             params: E::params(),
-            changes: E::CHANGES,
+            is_closed_by_suspension: E::info().is_closed_by_suspension(),
             handler: run,
         };
         self.by_path.insert(E::PATH, route);
