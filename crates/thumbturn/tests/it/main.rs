@@ -41,6 +41,8 @@ mod sessions;
 #[cfg(test)]
 mod simulations;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod socket;
 #[cfg(test)]
 mod spaces;
