@@ -1,64 +1,10 @@
-//! Every endpoint: the whole body of its answer, and its refusals.
+//! What endpoints do, find and refuse; their whole answers are in `snapshots`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::app::TestApp;
 use crate::ask::Ask;
-
-fn front_door() -> Value {
-    json!({
-        "device_id": "[id]",
-        "device_type": "august_lock",
-        "display_name": "Front Door",
-        "connected_account_id": "[id]",
-        "workspace_id": "[id]",
-        "created_at": "[time]",
-        "is_managed": true,
-        "capabilities_supported": ["lock"],
-        "can_remotely_lock": true,
-        "can_remotely_unlock": true,
-        "can_unlock_with_code": true,
-        "can_configure_auto_lock": true,
-        "can_simulate_connection": false,
-        "can_simulate_disconnection": true,
-        "can_simulate_removal": true,
-        "can_simulate_hub_connection": false,
-        "can_simulate_hub_disconnection": true,
-        "can_simulate_paid_subscription": true,
-        "properties": {
-            "name": "Front Door",
-            "online": true,
-            "locked": true,
-            "model": {
-                "display_name": "Smart Lock Pro",
-                "manufacturer_display_name": "August",
-                "has_built_in_keypad": true,
-            },
-            "appearance": {"name": "Front Door"},
-            "battery": {"level": 1.0, "status": "full"},
-            "battery_level": 1.0,
-            "auto_lock_enabled": false,
-            "serial_number": "VIRTUAL-00001",
-            "manufacturer": "august",
-            "image_url": "http://thumbturn.test/thumbturn/images/lock.svg",
-            "image_alt_text": "A door lock",
-            "online_access_codes_enabled": false,
-            "offline_access_codes_enabled": false,
-        },
-        "space_ids": [],
-        "custom_metadata": {},
-        "errors": [],
-        "warnings": [],
-        "device_manufacturer": {"manufacturer": "august", "display_name": "August"},
-        "device_provider":
-            {"device_provider_name": "sandbox", "display_name": "Sandbox", "provider_category": "stable"},
-    })
-}
-
-fn last_page() -> Value {
-    json!({"has_next_page": false, "next_page_cursor": null, "next_page_url": null})
-}
 
 fn unknown_device(id: Uuid) -> Value {
     json!({
@@ -70,15 +16,16 @@ fn unknown_device(id: Uuid) -> Value {
 #[tokio::test]
 async fn devices_get() {
     let app = TestApp::start().await;
-    let expected = json!({"device": front_door(), "ok": true});
     let id = app.own.devices[0];
+    let door = app.get("/devices/list").await.field("devices");
+    let door = door.as_array().unwrap().iter().find(|device| device["device_id"] == json!(id)).unwrap();
     for body in [
         json!({"device_id": id}),
         json!({"name": "Front Door"}),
         json!({"device_id": id, "name": "Front Door"}),
         json!({"device_id": id.to_string().to_uppercase()}),
     ] {
-        app.post("/devices/get", body).await.assert_body(200, &expected);
+        assert_eq!(app.post("/devices/get", body).await.field("device"), *door);
     }
     for gone in [Uuid::new_v4(), app.foreign.devices[0]] {
         let answer = app.post("/devices/get", json!({"device_id": gone})).await;
@@ -105,16 +52,6 @@ async fn devices_get() {
 }
 
 #[tokio::test]
-async fn locks_get_answers_under_both_keys() {
-    let app = TestApp::start().await;
-    let expected = json!({"device": front_door(), "lock": front_door(), "ok": true});
-    app.post("/locks/get", app.own.device()).await.assert_body(200, &expected);
-    let gone = Uuid::new_v4();
-    assert_eq!(app.post("/locks/get", json!({"device_id": gone})).await.body, unknown_device(gone));
-    app.post("/locks/get", json!({})).await.assert_refused(400, "invalid_input");
-}
-
-#[tokio::test]
 async fn devices_and_locks_are_listed_oldest_first() {
     let app = TestApp::start().await;
     for path in ["/devices/list", "/locks/list"] {
@@ -123,12 +60,6 @@ async fn devices_and_locks_are_listed_oldest_first() {
             answer["devices"].as_array().unwrap().iter().map(|d| d["display_name"].as_str().unwrap()).collect();
         shown.sort_unstable();
         assert_eq!(shown, ["Back Door", "Front Door", "Garage", "Office", "Side Gate"]);
-        let only = app.ok(path, json!({"device_ids": [app.own.devices[0]]})).await;
-        let mut expected = json!({"devices": [front_door()], "pagination": last_page()});
-        if path == "/locks/list" {
-            expected["locks"] = expected["devices"].clone();
-        }
-        assert_eq!(crate::ask::redacted(&Value::Object(only)), expected);
     }
 }
 
@@ -283,15 +214,8 @@ async fn an_unmanaged_device_is_out_of_reach() {
     for path in ["/devices/list", "/locks/list"] {
         assert_eq!(app.ok(path, json!({})).await["devices"].as_array().unwrap().len(), 4);
     }
-    let refused = app.post("/devices/update", json!({"device_id": id, "is_managed": true})).await;
-    assert_eq!(
-        refused.body,
-        json!({"error": {
-            "type": "device_unmanaged",
-            "message": "Device is unmanaged. Use /devices/unmanaged/update",
-            "data": {"device_id": id.to_string()},
-        }, "ok": false})
-    );
+    let managing = json!({"device_id": id, "is_managed": true});
+    app.post("/devices/update", managing).await.assert_refused(400, "device_unmanaged");
     for path in ["/locks/unlock_door", "/locks/lock_door"] {
         app.post(path, body.clone()).await.assert_refused(400, "device_unmanaged");
     }
@@ -306,31 +230,11 @@ async fn action_attempts_get_and_list() {
     let app = TestApp::start().await;
     let first = app.unlock(0).await;
     let second = app.unlock(1).await;
-    let expected = json!({
-        "action_attempt_id": "[id]",
-        "action_type": "UNLOCK_DOOR",
-        "status": "success",
-        "result": {"was_confirmed_by_device": true},
-        "error": null,
-    });
     let get = json!({"action_attempt_id": first["action_attempt_id"]});
-    let answer = app.post("/action_attempts/get", get).await;
-    assert_eq!(answer.body["action_attempt"], first);
-    answer.assert_body(200, &json!({"action_attempt": expected, "ok": true}));
+    assert_eq!(app.post("/action_attempts/get", get).await.field("action_attempt"), first);
     let gone = Uuid::new_v4();
-    let answer = app.post("/action_attempts/get", json!({"action_attempt_id": gone})).await;
-    assert_eq!(
-        answer.body,
-        json!({"error": {
-            "type": "action_attempt_not_found",
-            "message": "action_attempt not found",
-            "data": {"action_attempt_id": gone.to_string()},
-        }, "ok": false})
-    );
-    app.post("/action_attempts/get", json!({})).await.assert_refused(400, "invalid_input");
-    let all = app.post("/action_attempts/list", json!({})).await;
-    all.assert_body(200, &json!({"action_attempts": [expected, expected], "pagination": last_page(), "ok": true}));
     for (filter, found) in [
+        (json!({}), vec![&first, &second]),
         (json!({"action_attempt_ids": [first["action_attempt_id"], gone]}), vec![&first]),
         (json!({"action_attempt_ids": []}), vec![]),
         (json!({"action_attempt_ids": [gone]}), vec![]),
@@ -343,31 +247,15 @@ async fn action_attempts_get_and_list() {
     }
 }
 
-fn workspace() -> Value {
-    json!({
-        "workspace_id": "[id]",
-        "name": "A workspace",
-        "company_name": "A company",
-        "connect_partner_name": "A company",
-        "is_sandbox": true,
-        "is_suspended": false,
-        "is_publishable_key_auth_enabled": true,
-        "publishable_key": "[seam_pk1]",
-        "organization_id": null,
-        "connect_webview_customization": {},
-    })
-}
-
 #[tokio::test]
 async fn workspaces() {
     let app = TestApp::start().await;
     let session = app.session(&[]).await;
+    let own = app.get("/workspaces/get").await.field("workspace");
+    assert_eq!(own["workspace_id"], app.own.workspace.to_string());
     for token in [&app.own.api_key, &session] {
-        let get = app.send(Ask::get("/workspaces/get").bearer(token)).await;
-        assert_eq!(get.body["workspace"]["workspace_id"], app.own.workspace.to_string());
-        get.assert_body(200, &json!({"workspace": workspace(), "ok": true}));
-        let list = app.send(Ask::post("/workspaces/list").bearer(token)).await;
-        list.assert_body(200, &json!({"workspaces": [workspace()], "ok": true}));
+        assert_eq!(app.send(Ask::get("/workspaces/get").bearer(token)).await.field("workspace"), own);
+        assert_eq!(app.send(Ask::post("/workspaces/list").bearer(token)).await.field("workspaces"), json!([own]));
     }
     let opened = async |ask: Ask| {
         let found = app.send(ask).await.field("workspaces");
@@ -401,23 +289,10 @@ fn account(name: &str) -> Value {
 async fn connected_accounts_get_and_list() {
     let app = TestApp::start().await;
     let id = json!({"connected_account_id": app.own.account});
-    let get = app.post("/connected_accounts/get", id).await;
-    get.assert_body(200, &json!({"connected_account": account("Sandbox locks"), "ok": true}));
-    let list = app.post("/connected_accounts/list", json!({})).await;
-    let expected = json!({"connected_accounts": [account("Sandbox locks")], "pagination": last_page(), "ok": true});
-    list.assert_body(200, &expected);
+    let found = app.post("/connected_accounts/get", id).await.field("connected_account");
+    let list = app.post("/connected_accounts/list", json!({})).await.field("connected_accounts");
+    assert_eq!(list, json!([found]));
     let gone = Uuid::new_v4();
-    let answer = app.post("/connected_accounts/get", json!({"connected_account_id": gone})).await;
-    assert_eq!(
-        answer.body,
-        json!({"error": {
-            "type": "connected_account_not_found",
-            "message": "Connected account not found",
-            "data": {"connected_account_id": gone.to_string()},
-        }, "ok": false})
-    );
-    let by_mail = app.post("/connected_accounts/get", json!({"email": "jane@example.com"})).await;
-    by_mail.assert_refused(404, "connected_account_not_found");
     for body in [
         json!({}),
         json!({"connected_account_id": gone, "email": "jane@example.com"}),
@@ -599,40 +474,8 @@ async fn events_get_and_list() {
     let events = app.events(0).await;
     let unlocked = events.iter().find(|event| event["event_type"] == "lock.unlocked").unwrap();
     assert_eq!(unlocked["action_attempt_id"], attempt["action_attempt_id"]);
-    assert_eq!(
-        crate::ask::redacted(unlocked),
-        json!({
-            "event_id": "[id]",
-            "event_type": "lock.unlocked",
-            "workspace_id": "[id]",
-            "created_at": "[time]",
-            "occurred_at": "[time]",
-            "event_description": "A door was unlocked.",
-            "device_id": "[id]",
-            "connected_account_id": "[id]",
-            "device_custom_metadata": {},
-            "connected_account_custom_metadata": {},
-            "method": "remote",
-            "action_attempt_id": "[id]",
-        })
-    );
     let ended = events.iter().find(|event| event["event_type"] == "action_attempt.unlock_door.succeeded").unwrap();
-    assert_eq!(
-        crate::ask::redacted(ended),
-        json!({
-            "event_id": "[id]",
-            "event_type": "action_attempt.unlock_door.succeeded",
-            "workspace_id": "[id]",
-            "created_at": "[time]",
-            "occurred_at": "[time]",
-            "event_description": "An action attempt succeeded.",
-            "device_id": "[id]",
-            "connected_account_id": "[id]",
-            "action_attempt_id": "[id]",
-            "action_type": "UNLOCK_DOOR",
-            "status": "success",
-        })
-    );
+    assert_eq!(ended["action_attempt_id"], attempt["action_attempt_id"]);
     for body in [
         json!({"event_id": unlocked["event_id"]}),
         json!({"event_type": "lock.unlocked"}),
@@ -709,30 +552,8 @@ async fn events_are_filtered() {
 #[tokio::test]
 async fn sandbox_locks_show_their_physical_truth() {
     let app = TestApp::start().await;
-    let never = json!({
-        "jam": false, "obstruct": false, "ignore": false, "lie": false, "mute": false, "stale": false,
-        "repeat_after_ms": 0, "offline": false, "refuse": false,
-    });
-    let expected = json!({
-        "device_id": "[id]",
-        "bolt": "locked",
-        "moves": 0,
-        "commands": 0,
-        "motor": "idle",
-        "battery_level": 1.0,
-        "powered": true,
-        "codes": [1],
-        "latency_ms": 20,
-        "jitter_ms": 0,
-        "relock_after_s": null,
-        "profile": "custom",
-        "faults": never,
-    });
-    let get = app.post("/thumbturn/sandbox/locks/get", app.own.device()).await;
-    let profile = get.body["sandbox_lock"]["profile"].clone();
-    let mut shown = expected.clone();
-    shown["profile"] = profile;
-    get.assert_body(200, &json!({"sandbox_lock": shown, "ok": true}));
+    let before = app.physical(0).await;
+    assert_eq!((&before["bolt"], &before["moves"], &before["commands"]), (&json!("locked"), &json!(0), &json!(0)));
     app.unlock(0).await;
     let after = app.physical(0).await;
     assert_eq!((&after["bolt"], &after["moves"], &after["commands"]), (&json!("unlocked"), &json!(1), &json!(1)));
@@ -795,50 +616,11 @@ async fn an_unmanaged_device_is_listed_apart_and_comes_back() {
         app.post(path, door.clone()).await.assert_refused(kind.0, kind.1);
     }
     app.ok("/devices/update", json!({"device_id": id, "is_managed": false, "custom_metadata": {"a": "b"}})).await;
-    let unmanaged = json!({
-        "device_id": "[id]",
-        "device_type": "august_lock",
-        "display_name": "Front Door",
-        "connected_account_id": "[id]",
-        "workspace_id": "[id]",
-        "created_at": "[time]",
-        "is_managed": false,
-        "capabilities_supported": ["lock"],
-        "can_remotely_lock": true,
-        "can_remotely_unlock": true,
-        "can_unlock_with_code": true,
-        "can_configure_auto_lock": true,
-        "can_simulate_connection": false,
-        "can_simulate_disconnection": true,
-        "can_simulate_removal": true,
-        "can_simulate_hub_connection": false,
-        "can_simulate_hub_disconnection": true,
-        "can_simulate_paid_subscription": true,
-        "properties": {
-            "name": "Front Door",
-            "online": true,
-            "model": {
-                "display_name": "Smart Lock Pro",
-                "manufacturer_display_name": "August",
-                "has_built_in_keypad": true,
-            },
-            "manufacturer": "august",
-            "image_url": "http://thumbturn.test/thumbturn/images/lock.svg",
-            "image_alt_text": "A door lock",
-            "battery": {"level": 1.0, "status": "full"},
-            "battery_level": 1.0,
-        },
-        "custom_metadata": {"a": "b"},
-        "errors": [],
-        "warnings": [],
-    });
-    for body in [door.clone(), json!({"name": "Front Door"})] {
-        let answer = app.post("/devices/unmanaged/get", body).await;
-        answer.assert_body(200, &json!({"device": unmanaged, "ok": true}));
-    }
-    app.get("/devices/unmanaged/list")
-        .await
-        .assert_body(200, &json!({"devices": [unmanaged], "pagination": last_page(), "ok": true}));
+    let unmanaged = app.post("/devices/unmanaged/get", door.clone()).await.field("device");
+    assert_eq!((&unmanaged["device_id"], &unmanaged["custom_metadata"]), (&json!(id), &json!({"a": "b"})));
+    let by_name = app.post("/devices/unmanaged/get", json!({"name": "Front Door"})).await.field("device");
+    assert_eq!(by_name, unmanaged);
+    assert_eq!(app.get("/devices/unmanaged/list").await.field("devices"), json!([unmanaged]));
     for path in ["/devices/get", "/locks/get"] {
         app.post(path, door.clone()).await.assert_refused(404, "device_not_found");
     }
@@ -885,19 +667,8 @@ async fn a_new_sandbox_has_five_locks_that_open_and_a_new_workspace_none() {
         app.send(Ask::post("/workspaces/create").bearer(&app.pat).json(body)).await.field("workspace")
     };
     let made = create(json!({"name": "Lab", "is_sandbox": true, "webview_logo_shape": "square"})).await;
-    let expected = json!({
-        "workspace_id": "[id]",
-        "name": "Lab",
-        "company_name": "Lab",
-        "connect_partner_name": "Lab",
-        "is_sandbox": true,
-        "is_suspended": false,
-        "is_publishable_key_auth_enabled": true,
-        "publishable_key": "[seam_pk1]",
-        "organization_id": null,
-        "connect_webview_customization": {"logo_shape": "square"},
-    });
-    assert_eq!(crate::ask::redacted(&made), expected);
+    assert_eq!((&made["is_sandbox"], &made["company_name"]), (&json!(true), &json!("Lab")));
+    assert_eq!(made["connect_webview_customization"], json!({"logo_shape": "square"}));
     let workspace = made["workspace_id"].as_str().unwrap().to_owned();
     let inside = |path: &str| Ask::post(path).bearer(&app.pat).header("seam-workspace", &workspace);
     let devices = app.send(inside("/devices/list").json(json!({}))).await.field("devices");
