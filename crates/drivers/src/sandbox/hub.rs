@@ -97,12 +97,13 @@ impl Hub {
         if self.lock().refuses { Err(ConnectError::CredentialsRefused(REFUSED.to_owned())) } else { Ok(()) }
     }
 
-    /// From now on the login is no longer good; a session that stands is over.
+    /// From now on the login is no longer good: nothing more is taken, and a session that stands is over once it has
+    /// heard so, behind what still waits for it.
     pub(super) fn refuse(&self) {
         let mut inner = self.lock();
         inner.refuses = true;
         inner.line.send(Signal::Lost(ConnectError::CredentialsRefused(REFUSED.to_owned())));
-        inner.line.hang_up();
+        inner.line.wake();
     }
 
     // ---- a session ----
@@ -235,6 +236,9 @@ impl Hub {
         let mut inner = self.lock();
         if !inner.line.is(session) {
             return Err(NotWritten::Unavailable(Unavailable::HubDisconnected));
+        }
+        if inner.refuses {
+            return Err(NotWritten::Unavailable(Unavailable::AccountDisconnected));
         }
         let number = inner.number(lock).ok_or(NotWritten::Unavailable(Unavailable::DeviceRemoved))?;
         if !inner.line.has_room() {

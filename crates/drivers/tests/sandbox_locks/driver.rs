@@ -104,6 +104,32 @@ async fn a_listener_that_never_comes_back_is_answered_with_a_full_queue() {
     assert_eq!(physical.commands, taken);
 }
 
+/// A slow listener must not take a refused login for a lost connection.
+#[tokio::test]
+async fn a_refused_login_is_told_behind_what_still_waits() {
+    let room = Room::new(Pace::Runs, r#"{"latency_ms": 0}"#);
+    let mut talk = room.connect(&[], 1).await.unwrap();
+    while !matches!(talk.hear().await, Signal::Synced) {}
+    for number in 0..5 {
+        talk.order(number, Bolt::Unlocked, 1_000).await.unwrap();
+    }
+    assert!(room.hubs().refuse(room.account.id));
+    let refused = NotWritten::Unavailable(Unavailable::AccountDisconnected);
+    assert_eq!(talk.order(5, Bolt::Locked, 1_000).await, Err(refused));
+    let mut answered = 0;
+    let last = loop {
+        match talk.hear().await {
+            Signal::Lost(why) => break why,
+            Signal::Answered(..) => answered += 1,
+            _ => {}
+        }
+    };
+    assert!(matches!(last, ConnectError::CredentialsRefused(_)), "{last:?}");
+    assert_eq!(answered, 5, "what the hub had said was heard");
+    let again = room.connect(&[], 1).await.err();
+    assert!(matches!(again, Some(ConnectError::CredentialsRefused(_))), "{again:?}");
+}
+
 #[tokio::test]
 async fn doors_stay_where_they_are_between_sessions() {
     let room = Room::new(Pace::Runs, r#"{"latency_ms": 0}"#);
