@@ -96,6 +96,29 @@ async fn get_or_create() {
     assert_ne!(get(json!({})).await["client_session_id"], get(json!({})).await["client_session_id"]);
 }
 
+/// What was acknowledged is done: a session's end takes nothing back that it was promised.
+#[tokio::test]
+async fn an_attempt_that_waits_runs_though_its_session_is_revoked_meanwhile() {
+    let app = TestApp::start().await;
+    let made = app.post("/client_sessions/create", json!({"connected_account_ids": [app.own.account]})).await;
+    let session = made.field("client_session");
+    let token = session["token"].as_str().unwrap();
+    app.set(0, json!({"latency_ms": 400})).await;
+    let mut attempts = Vec::new();
+    for path in ["/locks/unlock_door", "/locks/lock_door"] {
+        let ask = Ask::post(path).bearer(token).header("prefer", "respond-async").json(app.own.device());
+        attempts.push(app.send(ask).await.field("action_attempt"));
+    }
+    app.ok("/client_sessions/revoke", json!({"client_session_id": session["client_session_id"]})).await;
+    assert!(app.physical(0).await["commands"].as_u64().unwrap() < 2, "the second one waits behind the first");
+    let more = Ask::post("/locks/unlock_door").bearer(token).json(app.own.device());
+    app.send(more).await.assert_refused(401, "client_session_revoked");
+    for attempt in &attempts {
+        assert_eq!(app.decided(attempt).await["status"], "success");
+    }
+    assert_eq!(app.physical(0).await["commands"], 2);
+}
+
 #[tokio::test]
 async fn sessions_asked_for_at_the_same_time_are_one_and_lose_nothing() {
     let app = TestApp::start().await;

@@ -134,6 +134,36 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     }
 }
 
+/// What is no HTTP request at all is refused by the HTTP library, which lets nobody else write the answer: a status
+/// without a body, and the connection ends. `docs/compatibility.md` says so.
+#[tokio::test]
+async fn what_is_no_request_is_refused_without_a_body() {
+    let served = served().await;
+    let long = "x".repeat(70_000);
+    for (head, status) in [
+        (format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n"), "414 URI Too Long"),
+        (
+            format!("GET /devices/list HTTP/1.1\r\nhost: x\r\n{}\r\n", "x-y: z\r\n".repeat(200)),
+            "431 Request Header Fields Too Large",
+        ),
+        ("GET /devices/list HTTP/9.9\r\nhost: x\r\n\r\n".to_owned(), "400 Bad Request"),
+        ("nonsense\r\n\r\n".to_owned(), "400 Bad Request"),
+    ] {
+        let mut stream = served.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        tokio::time::timeout(PATIENCE, stream.read_to_string(&mut text)).await.expect("it stays open").ok();
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{text}");
+        assert!(text.ends_with("\r\n\r\n"), "{text}");
+    }
+    // One byte less is a request like any other.
+    let mut stream = served.connect().await;
+    let head = served.head(&format!("GET /{}", "x".repeat(60_000)), "");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = answer(&mut stream).await;
+    assert_eq!(body(&answer)["error"]["type"], "not_found");
+}
+
 #[tokio::test]
 async fn a_stopped_server_ends_what_it_answers_and_closes_what_is_idle() {
     let served = served().await;
