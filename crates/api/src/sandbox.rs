@@ -186,6 +186,8 @@ pub struct SandboxFaults {
     pub offline: FaultTimes,
     /// Refused.
     pub refuse: FaultTimes,
+    /// Refused, since somebody inside wants to be left alone.
+    pub privacy: FaultTimes,
 }
 
 object! {
@@ -209,6 +211,8 @@ object! {
         offline: Option<FaultTimes>,
         /// The lock refuses the command.
         refuse: Option<FaultTimes>,
+        /// The lock is in privacy mode and refuses remote operation.
+        privacy: Option<FaultTimes>,
     }
 }
 

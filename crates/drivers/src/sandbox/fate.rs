@@ -37,6 +37,7 @@ impl Chance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
     Refuse,
+    Privacy,
     Lie,
     Ignore,
     Obstruct,
@@ -69,6 +70,7 @@ impl Fate {
 fn draw_deed(faults: &mut Faults) -> Deed {
     [
         (&mut faults.refuse, Deed::Refuse),
+        (&mut faults.privacy, Deed::Privacy),
         (&mut faults.lie, Deed::Lie),
         (&mut faults.ignore, Deed::Ignore),
         (&mut faults.obstruct, Deed::Obstruct),

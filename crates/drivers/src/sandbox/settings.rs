@@ -49,12 +49,14 @@ impl From<bool> for Times {
     }
 }
 
-/// The faults of a lock. Of the first five at most one strikes a command, in the order in which they stand here, and
+/// The faults of a lock. Of the first six at most one strikes a command, in the order in which they stand here, and
 /// only that one is used up; the others come on top.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// The lock refuses.
     pub refuse: Times,
+    /// The lock is in privacy mode and refuses remote operation.
+    pub privacy: Times,
     /// The hub claims the wanted position by itself; the bolt does not move.
     pub lie: Times,
     /// Accepted, and nothing happens.
@@ -152,6 +154,7 @@ pub struct Patch {
 #[expect(missing_docs, reason = "the fields are those of `Faults`")]
 pub struct FaultsPatch {
     pub refuse: Option<Times>,
+    pub privacy: Option<Times>,
     pub lie: Option<Times>,
     pub ignore: Option<Times>,
     pub obstruct: Option<Times>,
@@ -166,6 +169,7 @@ impl FaultsPatch {
     fn apply(&self, faults: &mut Faults, odds: &mut Odds) {
         for (new, old) in [
             (self.refuse, &mut faults.refuse),
+            (self.privacy, &mut faults.privacy),
             (self.lie, &mut faults.lie),
             (self.ignore, &mut faults.ignore),
             (self.obstruct, &mut faults.obstruct),

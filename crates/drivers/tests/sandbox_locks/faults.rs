@@ -168,6 +168,15 @@ fn refuse_is_answered_and_does_not_move() {
 }
 
 #[test]
+fn privacy_is_answered_as_such_and_does_not_move() {
+    let mut bench = faults(FaultsPatch { privacy: Some(Times::from(1)), ..FaultsPatch::default() });
+    let attempt = bench.unlock();
+    let refused = Word::Answered(attempt, Answer::Refused(Refused::PrivacyMode));
+    assert_eq!(bench.at(30), [(5, refused)]);
+    assert_eq!((bench.physical().moves, bench.physical().commands), (0, 1));
+}
+
+#[test]
 fn offline_moves_unheard_until_the_power_was_cycled() {
     let mut bench = faults(FaultsPatch { offline: Some(Times::from(1)), ..FaultsPatch::default() });
     bench.unlock();

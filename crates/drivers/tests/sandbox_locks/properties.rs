@@ -62,6 +62,7 @@ fn any_patch(dice: &mut Xoshiro256PlusPlus) -> Patch {
     let mut fault = || dice.random_bool(0.2).then(|| Times::from(dice.random_range(0..3_u32)));
     let faults = FaultsPatch {
         refuse: fault(),
+        privacy: fault(),
         lie: fault(),
         ignore: fault(),
         obstruct: fault(),

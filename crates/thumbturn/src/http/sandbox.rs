@@ -94,6 +94,7 @@ fn patch(params: SetSandboxLock) -> Outcome<Patch> {
 fn faults_patch(faults: SandboxFaultsUpdate) -> FaultsPatch {
     FaultsPatch {
         refuse: faults.refuse.map(times),
+        privacy: faults.privacy.map(times),
         lie: faults.lie.map(times),
         ignore: faults.ignore.map(times),
         obstruct: faults.obstruct.map(times),
@@ -158,5 +159,6 @@ fn faults_shown(faults: &Faults) -> SandboxFaults {
         repeat_after_ms: faults.repeat_after_ms,
         offline: times_shown(faults.offline),
         refuse: times_shown(faults.refuse),
+        privacy: times_shown(faults.privacy),
     }
 }

@@ -64,6 +64,19 @@ async fn each_fault_ends_the_attempt_as_what_it_is() {
 }
 
 #[tokio::test]
+async fn a_lock_in_privacy_mode_says_why_it_refuses() {
+    let app = TestApp::start().await;
+    app.set(0, json!({"faults": {"privacy": true}})).await;
+    for _ in 0..2 {
+        assert_eq!(error(&app.unlock(0).await), "privacy_mode");
+    }
+    let truth = app.physical(0).await;
+    assert_eq!((&truth["bolt"], &truth["moves"], &truth["commands"]), (&json!("locked"), &json!(0), &json!(2)));
+    app.set(0, json!({"faults": {"privacy": false}})).await;
+    assert!(confirmed(&app.unlock(0).await));
+}
+
+#[tokio::test]
 async fn a_lock_that_does_not_report_is_read() {
     let app = TestApp::start().await;
     for fault in [json!({"mute": true}), json!({"stale": 1}), json!({"repeat_after_ms": 30})] {

@@ -113,7 +113,7 @@ impl VirtualLock {
             Deed::Obey => End::Arrives,
             Deed::Jam => End::Jams,
             Deed::Obstruct => End::Returns,
-            Deed::Refuse | Deed::Lie | Deed::Ignore => return,
+            Deed::Refuse | Deed::Privacy | Deed::Lie | Deed::Ignore => return,
         };
         let (cause, wanted, mute) = (Cause::Command, command.wanted, fate.mute);
         self.drive(air, Run { cause, wanted, takes: motor, end, mute, attempt: None });
@@ -125,6 +125,7 @@ impl VirtualLock {
         }
         let answer = match fate.deed {
             Deed::Refuse => Answer::Refused(Refused::Other("the lock refused the command".to_owned())),
+            Deed::Privacy => Answer::Refused(Refused::PrivacyMode),
             _ if !fate.acknowledged => Answer::NotAcknowledged,
             _ => Answer::Accepted,
         };

@@ -29,6 +29,7 @@ async fn get() {
           "mute": false,
           "obstruct": false,
           "offline": false,
+          "privacy": false,
           "refuse": false,
           "repeat_after_ms": 0,
           "stale": false
@@ -104,6 +105,7 @@ async fn set() {
           "mute": true,
           "obstruct": false,
           "offline": false,
+          "privacy": false,
           "refuse": false,
           "repeat_after_ms": 9,
           "stale": false
@@ -188,6 +190,7 @@ async fn act() {
           "mute": false,
           "obstruct": false,
           "offline": false,
+          "privacy": false,
           "refuse": false,
           "repeat_after_ms": 0,
           "stale": false
