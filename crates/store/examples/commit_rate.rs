@@ -80,11 +80,12 @@ impl Cost {
         let io = std::fs::read_to_string("/proc/self/io").ok()?;
         let bytes_written = io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok())?;
         let stats = std::fs::read_dir("/proc/self/task").ok()?.flatten();
-        let ticks = stats.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok()).find_map(|stat| {
-            let (_, fields) = stat.split_once("(store-writer) ")?;
-            let mut fields = fields.split(' ').skip(11);
-            Some([fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
-        })?;
+        let ticks =
+            stats.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok()).find_map(|stat| {
+                let (_, fields) = stat.split_once("(store-writer) ")?;
+                let mut fields = fields.split(' ').skip(11);
+                Some([fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
+            })?;
         Some(Self { ticks, bytes_written })
     }
 

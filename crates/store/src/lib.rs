@@ -26,6 +26,7 @@ mod event_detail;
 mod events;
 mod evidence;
 mod files;
+mod folding;
 mod kept_calls;
 mod metadata;
 mod migrations;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::caches::Caches;
 use crate::error::OpenError;
 use crate::files::{self, DATABASE_FILE, KEY_FILE};
+use crate::folding::{Folder, FolderError};
 use crate::migrations;
 use crate::reader::Readers;
 use crate::secrets::Secrets;
@@ -84,7 +85,11 @@ pub fn open(options: OpenOptions) -> Result<Store, OpenError> {
     let last_event = newest_event(&connection).map_err(failed)?;
     let readers = Readers::open(&path, options.vfs.as_deref(), options.readers).map_err(failed)?;
     let caches = Arc::new(Caches::new());
-    let parts = WriterParts { connection, caches: Arc::clone(&caches), clock: options.clock, last_event, lock };
+    let folder = Folder::start(&path, options.vfs.as_deref()).map_err(|error| match error {
+        FolderError::Database(source) => failed(source),
+        FolderError::Thread(source) => files::io_error(&path, source),
+    })?;
+    let parts = WriterParts { connection, folder, caches: Arc::clone(&caches), clock: options.clock, last_event, lock };
     let writer = Writer::start(parts, options.queue).map_err(|source| files::io_error(&path, source))?;
     Ok(Store::new(Parts { writer, readers, caches, secrets }))
 }

@@ -1,5 +1,6 @@
 //! The one door for writes. A single thread takes every change that is waiting, commits them in one transaction and
-//! then answers each; so one flush to disk serves many. Each change has a savepoint: one that fails, fails alone.
+//! then answers each; so one flush to disk serves many. If one of them fails, all are taken back and tried again with
+//! a savepoint each, so that it fails alone: savepoints cost more than the changes themselves.
 //!
 //! Invariants: no change is answered before its commit is on disk and the caches are free of what it made stale; the
 //! time of each event is larger than that of any event before it.
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::caches::{Caches, Stale};
 use crate::error::{again, unavailable};
+use crate::folding::Folder;
 use crate::sqlite::{self, Failure};
 use crate::statement::Statement;
 
@@ -50,6 +52,7 @@ pub(crate) struct Writer {
 /// What the thread needs.
 pub(crate) struct WriterParts {
     pub(crate) connection: Connection,
+    pub(crate) folder: Folder,
     pub(crate) caches: Arc<Caches>,
     pub(crate) clock: WallClock,
     /// The time of the newest event, in microseconds.
@@ -129,6 +132,8 @@ impl CommitClock {
 
 struct Thread {
     connection: Connection,
+    /// Taken away at the end only: it must have stopped before the log is emptied.
+    folder: Option<Folder>,
     caches: Arc<Caches>,
     clock: CommitClock,
     failing: Arc<AtomicBool>,
@@ -138,6 +143,7 @@ struct Thread {
 impl Drop for Thread {
     /// Whoever copies the database after a clean end must not need its log as well.
     fn drop(&mut self) {
+        drop(self.folder.take());
         if let Err(error) = sqlite::fold_log(&self.connection) {
             tracing::warn!(%error, "the database's log could not be folded into it; keep the -wal file with it");
         }
@@ -152,7 +158,8 @@ struct Waiting {
 impl Thread {
     fn new(parts: WriterParts, failing: Arc<AtomicBool>) -> Self {
         let clock = CommitClock { clock: parts.clock, last: parts.last_event };
-        Self { connection: parts.connection, caches: parts.caches, clock, failing, _lock: parts.lock }
+        let folder = Some(parts.folder);
+        Self { connection: parts.connection, folder, caches: parts.caches, clock, failing, _lock: parts.lock }
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
@@ -168,6 +175,7 @@ impl Thread {
                 message = if batch.len() < BATCH && close.is_none() { queue.try_recv().ok() } else { None };
             }
             self.commit_batch(&mut batch);
+            self.fold();
             if let Some(reply) = close {
                 drop(queue);
                 drop(self);
@@ -192,20 +200,32 @@ impl Thread {
         }
     }
 
+    fn fold(&mut self) {
+        if let Some(Err(error)) = self.folder.as_mut().map(|folder| folder.step(&self.connection)) {
+            tracing::warn!(%error, "the database's log could not be folded into it; it is tried again");
+        }
+    }
+
     fn try_batch(&mut self, batch: &[Waiting]) -> Result<Vec<Answer>, rusqlite::Error> {
         sqlite::begin(&self.connection)?;
-        let answers = match batch {
-            [only] => match self.apply(&only.plan) {
-                Ok(rows) => vec![Ok(rows)],
-                Err(failure) => {
-                    sqlite::rollback(&self.connection)?;
+        let answers = match self.apply_all(batch) {
+            Ok(answers) => answers,
+            Err(failure) => {
+                sqlite::rollback(&self.connection)?;
+                if batch.len() == 1 {
                     return Ok(vec![Err(answer_to(failure))]);
                 }
-            },
-            many => many.iter().map(|waiting| self.apply_alone(&waiting.plan)).collect::<Result<_, _>>()?,
+                sqlite::begin(&self.connection)?;
+                batch.iter().map(|waiting| self.apply_alone(&waiting.plan)).collect::<Result<_, _>>()?
+            }
         };
         sqlite::commit(&self.connection)?;
         Ok(answers)
+    }
+
+    /// Applies all changes, if none fails.
+    fn apply_all(&mut self, batch: &[Waiting]) -> Result<Vec<Answer>, Failure> {
+        batch.iter().map(|waiting| self.apply(&waiting.plan).map(Ok)).collect()
     }
 
     /// Applies one change among others. An outer error means that the transaction is lost.
@@ -263,6 +283,7 @@ mod tests {
         connection.pragma_update(None, "max_page_count", 20).unwrap();
         let parts = WriterParts {
             connection,
+            folder: Folder::start(&path, None).unwrap(),
             caches: Arc::new(Caches::new()),
             clock: Arc::new(Timestamp::now),
             last_event: 0,

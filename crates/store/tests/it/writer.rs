@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use jiff::Timestamp;
@@ -178,4 +179,69 @@ async fn a_closed_store_keeps_what_was_queued_and_takes_nothing_more() {
     assert!(world.store.health().await.is_err());
     assert!(world.store.attempt(&everything(), attempt_id(1)).await.unwrap().is_some(), "reads still work");
     store.close().await;
+}
+
+#[tokio::test]
+async fn closing_leaves_the_database_in_one_file() {
+    let world = World::new().await;
+    world.accept(1).await;
+    let log = world.dir.path().join("thumbturn.db-wal");
+    assert!(log.exists());
+    world.store.close().await;
+    assert_eq!(log.metadata().map_or(0, |log| log.len()), 0, "whoever copies the database needs no log");
+
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["thumbturn.db", "secrets.key"] {
+        std::fs::copy(world.dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let store = crate::support::open(copy.path());
+    assert!(store.attempt(&everything(), attempt_id(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_panic_in_the_middle_of_a_batch_loses_nothing_that_was_answered() {
+    let gate = Arc::new(Gate::default());
+    let panics = Arc::new(AtomicBool::new(false));
+    let world = World::with(|options| {
+        let (gate, panics) = (Arc::clone(&gate), Arc::clone(&panics));
+        options.clock = Arc::new(move || {
+            assert!(!panics.load(Ordering::Acquire), "the clock breaks");
+            gate.pass();
+            Timestamp::now()
+        });
+    })
+    .await;
+    world.accept(1).await;
+
+    panic_after_the_first(&world, &gate, &panics).await;
+    assert!(world.store.health().await.is_err(), "the writer is gone, and the server says so");
+
+    let world = world.reopen().await;
+    let attempts = world.store.attempts(&everything(), &AttemptFilter::default(), ALL).await.unwrap().items;
+    assert_eq!(attempts.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [attempt_id(1)]);
+    assert_eq!(world.store.events(&everything(), &EventFilter::default(), 10, 0).await.unwrap().len(), 1);
+    world.accept(2).await;
+}
+
+/// One change that is acknowledged, then a batch of four in whose middle the writer panics.
+async fn panic_after_the_first(world: &World, gate: &Gate, panics: &AtomicBool) {
+    gate.shut();
+    let spawn = |change| {
+        let store = world.store.clone();
+        tokio::spawn(async move { store.commit(change).await })
+    };
+    let first = spawn(tell(vec![device_event(999, 0, EventKind::DeviceAdded)]));
+    tokio::task::yield_now().await;
+    gate.wait_for_writer();
+    let success = Outcome::Success { confirmed: true };
+    let batch = [accept(2), accept(3), finish(2, success.clone()), finish(3, success)].map(spawn);
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+    panics.store(true, Ordering::Release);
+    gate.open();
+    first.await.unwrap().unwrap();
+    for answer in batch {
+        assert!(matches!(answer.await.unwrap(), Err(CommitError::Store(_))), "nothing of the batch is acknowledged");
+    }
 }
