@@ -302,9 +302,10 @@ impl Written {
                 self.before = Known::At(to);
                 Effect::Nothing
             }
-            What::Operated { at, cause, doubtful, late_cause } if at == self.wanted => {
-                // Also where it was thought to be there: a hand that says so has perhaps brought it there only now.
-                self.moved_by_other |= (late_cause || !doubtful) && cause.method != Method::Remote;
+            What::Operated { at, cause, doubtful, .. } if at == self.wanted => {
+                // Also where it was thought to be there, and where it may be an old report said again: a hand that says
+                // so has perhaps brought it there only now.
+                self.moved_by_other |= cause.method != Method::Remote;
                 self.operated(terms, cause, doubtful, now)
             }
             What::Doubt { .. } => self.read_soon(terms, now),

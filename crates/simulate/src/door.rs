@@ -139,6 +139,11 @@ impl Door {
         self.within(from, to).filter(|stay| stay.place == Place::At(bolt)).all(|stay| stay.mover == Mover::Hand)
     }
 
+    /// Excuses an attempt that runs at `until`.
+    pub(crate) fn disturb(&mut self, until: Duration) {
+        self.disturbed_until = self.disturbed_until.max(until);
+    }
+
     /// Its place was told, and came through to its hub.
     pub(crate) fn came_through(&mut self, said: Place, now: Duration) {
         if self.unheard && said == self.place() {

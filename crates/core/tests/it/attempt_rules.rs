@@ -243,10 +243,12 @@ fn a_hand_turn_whose_cause_comes_late_is_still_a_hand_turn() {
 /// Found by the simulation: what was known was wrong, so the hand that turned it told of no change.
 #[test]
 fn a_hand_turn_to_where_the_lock_was_thought_to_be_is_a_hand_turn() {
-    let mut trial = Trial::written(TALKATIVE, Known::At(Bolt::Unlocked));
-    let by_hand = What::Operated { at: Bolt::Unlocked, cause: by(Method::Manual), doubtful: false, late_cause: false };
-    assert_eq!(trial.hear(300, by_hand), Effect::Nothing);
-    assert_eq!(trial.hear(1_200, read(Some(1_100), UNLOCKED)), ends(UNCONFIRMED));
+    for doubtful in [false, true] {
+        let mut trial = Trial::written(TALKATIVE, Known::At(Bolt::Unlocked));
+        let by_hand = What::Operated { at: Bolt::Unlocked, cause: by(Method::Manual), doubtful, late_cause: false };
+        assert_eq!(trial.hear(300, by_hand), Effect::Nothing);
+        assert_eq!(trial.hear(1_200, read(Some(1_100), UNLOCKED)), ends(UNCONFIRMED), "doubtful: {doubtful}");
+    }
 }
 
 #[test]

@@ -96,6 +96,10 @@ impl Judge {
         let margin = books.locks[index].manners.traits().margin;
         let limit = accepted.after(DEADLINE).before(margin);
         let first_open = books.locks[index].open.first().copied();
+        if trouble.is_some() {
+            // It was meant for an earlier command, which was not written.
+            books.locks[index].door.look().disturb(now.steady);
+        }
         let trouble = trouble.map_or("", Trouble::as_str);
         books.line(index, now.steady, format_args!("{id} written {trouble}"));
         books.digest("written", index, now.steady);

@@ -151,7 +151,7 @@ impl Judge {
         *books.counts.troubles.entry(trouble).or_default() += 1;
         for lock in of.iter().filter_map(|index| books.locks.get(*index)) {
             let mut door = lock.door.look();
-            door.disturbed_until = door.disturbed_until.max(until);
+            door.disturb(until);
             door.line(self.now(), format_args!("TROUBLE: {}", trouble.as_str()));
         }
     }
@@ -179,7 +179,7 @@ impl Judge {
             }
             let mut door = lock.door.look();
             door.line(now, format_args!("the server starts for the {number}. time"));
-            door.disturbed_until = door.disturbed_until.max(now + YOUNG);
+            door.disturb(now + YOUNG);
         }
     }
 

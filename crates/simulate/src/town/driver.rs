@@ -63,6 +63,13 @@ pub(crate) struct DriverPanicked;
 const NO_SUCH_LOCK: &str = "The hub has no such lock.";
 
 impl SimLink {
+    /// A trouble strikes now, perhaps long after it was prepared.
+    fn disturbed(&self, n: usize, is_disturbed: bool) {
+        if is_disturbed {
+            self.hub.lock(n, |lock| lock.door.look().disturb(self.clock.now().steady));
+        }
+    }
+
     /// Asks the gate and writes, without anything between the two.
     fn write(&self, n: usize, order: &Order, gate: Gate<'_>) -> Result<(), NotWritten> {
         let Command::Move(wanted) = order.command else {
@@ -87,6 +94,7 @@ impl Link for SimLink {
             self.life.step().await;
             let n = self.hub.find(&order.lock).ok_or_else(|| NotWritten::Rejected(NO_SUCH_LOCK.to_owned()))?;
             let trouble = self.hub.lock(n, |lock| lock.driver.take());
+            self.disturbed(n, trouble.is_some());
             match trouble {
                 Some(DriverTrouble::Hangs) => std::future::pending().await,
                 Some(DriverTrouble::Slow(ms)) => self.clock.pass(ms).await,
@@ -113,6 +121,7 @@ impl Link for SimLink {
             }
             let (trouble, ms) = self.hub.lock(n, |lock| (lock.reads.pop_front(), lock.dice.between(30, 150)));
             self.judge.asked(self.hub.lock(n, |lock| lock.index));
+            self.disturbed(n, trouble.is_some());
             let asked = self.clock.now().steady;
             let ms = match trouble {
                 Some(ReadTrouble::Hangs) => std::future::pending().await,
