@@ -159,18 +159,13 @@ fn ended_from(name: &str, attempt: AttemptId) -> Option<EventKind> {
 }
 
 fn moved(to: Bolt, attempt: Option<AttemptId>, detail: &Detail) -> Option<EventKind> {
-    let method = method_from(detail.method.as_deref()?)?;
+    let method = Method::from_word(detail.method.as_deref()?)?;
     Some(EventKind::LockMoved { to, method, attempt, slot: detail.slot })
 }
 
 fn status_from(word: &str) -> Option<BatteryStatus> {
     use BatteryStatus::{Critical, Full, Good, Low};
     [Critical, Low, Good, Full].into_iter().find(|status| status.as_str() == word)
-}
-
-fn method_from(word: &str) -> Option<Method> {
-    use Method::{Automatic, Card, Keycode, Manual, Remote, Unknown};
-    [Keycode, Manual, Automatic, Unknown, Remote, Card].into_iter().find(|method| method.as_str() == word)
 }
 
 /// The reasons of the contract; one that it does not have is left out rather than passed on.

@@ -15,28 +15,22 @@ const STATEMENTS_KEPT: usize = 256;
 
 /// Opens the one connection that writes. A commit on it is on disk when it returns.
 pub(crate) fn open_writer(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, vfs)?;
-    prepare(&connection)?;
+    let connection = open_folder(path, vfs)?;
     // Counts when the database is new. An unlock changes a few bytes in many pages, so half the usual size makes half
     // the writes.
     connection.pragma_update(None, "page_size", 2048)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     // What a savepoint could take back is kept in memory: in a file it doubled what an unlock writes.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
     Ok(connection)
 }
 
-/// Opens a connection that only folds the log.
+/// Opens a connection that may fold the log. It syncs whatever it writes, and folds only when it is told to.
 pub(crate) fn open_folder(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, vfs)?;
-    prepare(&connection)?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, vfs)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
@@ -84,23 +78,19 @@ pub(crate) fn fold_log(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Opens a connection that can only read.
 pub(crate) fn open_reader(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, vfs)?;
-    prepare(&connection)?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, vfs)?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -8_192)?;
     Ok(connection)
 }
 
-fn connect(path: &Path, flags: OpenFlags, vfs: Option<&str>) -> rusqlite::Result<Connection> {
-    match vfs {
+fn connect(path: &Path, access: OpenFlags, vfs: Option<&str>) -> rusqlite::Result<Connection> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
         None => Connection::open_with_flags(path, flags),
-    }
-}
-
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    }?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    Ok(())
+    Ok(connection)
 }
