@@ -331,11 +331,8 @@ impl Memory {
         let awaits_cause = self.held.is_some_and(|held| report.said == Said::At(held.to));
         self.held = self.held.filter(|_| awaits_cause);
         let claim = self.claim.take();
-        match report.said {
-            Said::At(at) => self.known = Known::At(at),
-            Said::Jammed => self.known = Known::Jammed,
-            Said::Obstructed => {}
-            Said::Unsure => self.known = Known::Nothing,
+        if report.said != Said::Obstructed {
+            self.known = known_if(report.said);
         }
         let cause = claim.filter(|claim| self.known == claim.to).and_then(|claim| claim.cause);
         if let Said::At(to) = report.said
