@@ -15,9 +15,11 @@ use tokio::time::Instant;
 /// When every story begins.
 const BEGINNING: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
-/// Simulated time: nobody waits for it, and the wall clock can be set while the steady clock goes on.
-pub(crate) struct SimClock {
+/// Simulated time, on tokio's paused clock: nobody waits for it, and the wall clock can be set while the steady clock goes
+/// on.
+pub struct SimClock {
     start: Instant,
+    wall: Timestamp,
     set_by: Mutex<SignedDuration>,
     /// Rung at each jump. (A watch would wake its waiters in an order of its own.)
     jumped: Notify,
@@ -27,11 +29,18 @@ pub(crate) struct SimClock {
 
 impl SimClock {
     pub(crate) fn new() -> Self {
+        Self::at(BEGINNING)
+    }
+
+    /// A clock whose steady time starts now, when people read `wall`.
+    #[must_use]
+    pub fn at(wall: Timestamp) -> Self {
         Self {
             start: Instant::now(),
+            wall,
             set_by: Mutex::new(SignedDuration::ZERO),
             jumped: Notify::new(),
-            last_look: Arc::new(AtomicI64::new(BEGINNING.as_microsecond())),
+            last_look: Arc::new(AtomicI64::new(wall.as_microsecond())),
         }
     }
 
@@ -47,7 +56,8 @@ impl SimClock {
     }
 
     /// The wall clock as the simulation last saw it: the store's own thread lives outside of simulated time.
-    pub(crate) fn for_store(&self) -> WallClock {
+    #[must_use]
+    pub fn for_store(&self) -> WallClock {
         let last = Arc::clone(&self.last_look);
         Arc::new(move || Timestamp::from_microsecond(last.load(Ordering::Relaxed)).unwrap_or(BEGINNING))
     }
@@ -57,7 +67,7 @@ impl Clock for SimClock {
     fn now(&self) -> Moment {
         let steady = Instant::now().duration_since(self.start);
         let since = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
-        let wall = BEGINNING + since + *self.set_by.lock().unwrap_or_else(PoisonError::into_inner);
+        let wall = self.wall + since + *self.set_by.lock().unwrap_or_else(PoisonError::into_inner);
         self.last_look.store(wall.as_microsecond(), Ordering::Relaxed);
         Moment { wall, steady }
     }

@@ -20,6 +20,7 @@ mod town;
 mod world;
 
 pub use campaign::{Campaign, Failed, Report, run};
+pub use clock::SimClock;
 pub use judge::Counts;
 pub use town::trouble::Trouble;
 pub use world::{CannotTell, Plan, Verdict, tell};

@@ -304,27 +304,13 @@ impl World {
         &self,
         store: &Store,
     ) -> Result<(Vec<thumbturn_core::attempts::Attempt>, Vec<thumbturn_core::events::Event>), CannotTell> {
-        const PAGE: usize = 1_000;
+        const ALL: PageRequest = PageRequest::first(1_000_000);
         let scope = Scope::workspace_wide(self.workspace);
-        let (mut attempts, mut after) = (Vec::new(), None);
-        loop {
-            let request = PageRequest { limit: PAGE, after };
-            let page =
-                block_on(store.attempts(&scope, &AttemptFilter::default(), request)).map_err(CannotTell::store)?;
-            attempts.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        let (mut events, mut sequence) = (Vec::new(), 0);
-        loop {
-            let filter = EventFilter { after_sequence: Some(sequence), ..EventFilter::default() };
-            let page = block_on(store.events(&scope, &filter, PAGE, 0)).map_err(CannotTell::store)?;
-            let Some(last) = page.last() else { break };
-            sequence = last.sequence;
-            events.extend(page.into_iter().map(|recorded| recorded.event));
-        }
+        let attempts =
+            block_on(store.attempts(&scope, &AttemptFilter::default(), ALL)).map_err(CannotTell::store)?.items;
+        let recorded =
+            block_on(store.events(&scope, &EventFilter::default(), ALL.limit, 0)).map_err(CannotTell::store)?;
+        let events = recorded.into_iter().map(|recorded| recorded.event).collect();
         Ok((attempts, events))
     }
 }

@@ -14,9 +14,9 @@ use thumbturn_core::ids::AttemptId;
 use thumbturn_core::locks::{Bolt, Route};
 use thumbturn_core::ports::Clock as _;
 use thumbturn_powercut::VFS;
+use thumbturn_simulate::SimClock;
 use thumbturn_store::{DATABASE_FILE, Store};
 
-use crate::clock::SimClock;
 use crate::hardware::{LOCKS, number_of};
 use crate::ledger::{Acknowledged, Broken};
 use crate::life::{ACCOUNT, Cut, Life, Stopped, WORKSPACE, scope};

@@ -14,12 +14,12 @@ use thumbturn_core::ports::{Clock, Driver};
 use thumbturn_core::scope::Scope;
 use thumbturn_core::workspaces::Workspace;
 use thumbturn_powercut::{Disk, VFS, mount};
+use thumbturn_simulate::SimClock;
 use thumbturn_store::{OpenOptions, Store};
 use uuid::Uuid;
 
 use crate::checks;
 use crate::clients::{self, House};
-use crate::clock::SimClock;
 use crate::hardware::{Hardware, Wires};
 use crate::ledger::{Broken, Ledger};
 use crate::mutants::{Kept, Mutant, commit};

@@ -5,7 +5,6 @@ mod checks;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
-mod clock;
 #[cfg(test)]
 mod cuts;
 #[cfg(test)]
