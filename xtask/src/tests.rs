@@ -7,8 +7,8 @@ use crate::{e2e, fuzz, install};
 /// How long each fuzz target runs, in seconds: enough to meet again what was met before, and a little more.
 const FUZZ: u64 = 10;
 
-/// Unit and integration tests, documentation tests, a short turn of each fuzz target, then the end-to-end suites. A failure does
-/// not stop what comes after it.
+/// Unit and integration tests, documentation tests, a short turn of each fuzz target, then the end-to-end suites. A
+/// failure does not stop what comes after it.
 pub(crate) fn all(root: &Root, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
     let mut tally = Tally::default();
