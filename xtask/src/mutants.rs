@@ -54,9 +54,7 @@ pub(crate) fn all(root: &Root, only: Option<&str>) -> Result<Tally> {
     let copy = copy(root)?;
     let mut tally = Tally::one(is_sound(&copy, &list)?);
     for mutant in list.iter().filter(|mutant| only.is_none_or(|only| mutant.name.contains(only))) {
-        let caught = is_caught(root, &copy, mutant)?;
-        println!("{} {}", if caught { "caught: " } else { "NOT CAUGHT: " }, mutant.name);
-        tally += Tally::one(caught);
+        tally += Tally::one(tried(root, &copy, mutant)?);
     }
     Ok(tally)
 }
@@ -79,17 +77,27 @@ fn is_sound(copy: &Root, list: &[Mutant]) -> Result<bool> {
     Ok(sound)
 }
 
-fn is_caught(root: &Root, copy: &Root, mutant: &Mutant) -> Result<bool> {
+/// Whether `mutant` was caught. One that cannot be tried was not, and the others are tried all the same.
+fn tried(root: &Root, copy: &Root, mutant: &Mutant) -> Result<bool> {
     println!("\n{}", mutant.name);
-    for edit in &mutant.edits {
-        apply(copy, edit).map_err(|error| Error::Message(format!("the mutant \"{}\": {error}", mutant.name)))?;
-    }
-    must_succeed(&mut simulate::build(copy))?;
-    let found = finds_an_untruth(copy, &mutant.story)?;
+    let caught = is_caught(copy, mutant);
     for edit in &mutant.edits {
         copy_file(&root.join(&edit.file), &copy.join(&edit.file))?;
     }
-    Ok(found)
+    match &caught {
+        Ok(true) => println!("caught:  {}", mutant.name),
+        Ok(false) => println!("NOT CAUGHT:  {}", mutant.name),
+        Err(error) => println!("NOT TRIED:  {}: {error}", mutant.name),
+    }
+    Ok(caught.unwrap_or(false))
+}
+
+fn is_caught(copy: &Root, mutant: &Mutant) -> Result<bool> {
+    for edit in &mutant.edits {
+        apply(copy, edit)?;
+    }
+    must_succeed(&mut simulate::build(copy))?;
+    finds_an_untruth(copy, &mutant.story)
 }
 
 fn apply(copy: &Root, edit: &Edit) -> Result<()> {

@@ -2,18 +2,19 @@
 
 use crate::run::{Result, Root, watch};
 use crate::tally::Tally;
-use crate::{e2e, fuzz, install};
+use crate::{e2e, fuzz, install, mutants};
 
 /// How long each fuzz target runs, in seconds: enough to meet again what was met before, and a little more.
 const FUZZ: u64 = 10;
 
-/// Unit and integration tests, documentation tests, a short turn of each fuzz target, then the end-to-end suites. A
-/// failure does not stop what comes after it.
+/// Unit and integration tests, documentation tests, deliberate bugs that the simulation must find, a short turn of each
+/// fuzz target, then the end-to-end suites. A failure does not stop what comes after it.
 pub(crate) fn all(root: &Root, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
     let mut tally = Tally::default();
     tally += cargo_test(root, &["--all-targets"])?;
     tally += documentation_tests(root)?;
+    tally += mutants::all(root, None)?;
     tally += fuzz::all(root, None, FUZZ, install)?;
     tally += e2e::all(root, None, install)?;
     Ok(tally)
