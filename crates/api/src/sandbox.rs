@@ -48,6 +48,8 @@ pub struct SandboxLock {
     pub jitter_ms: u64,
     /// After how many seconds the lock locks by itself; `null` if it does not.
     pub relock_after_s: Option<u64>,
+    /// Whether calls to lock and unlock it are limited as those for a real lock are.
+    pub rate_limited: bool,
     /// What kind of lock it plays.
     pub profile: String,
     /// What is wrong with it.
@@ -89,6 +91,8 @@ string_enum! {
         PowerOff = "power_off",
         /// Put the battery in.
         PowerOn = "power_on",
+        /// Restart the hub: the server loses its connection to all locks of the account, and connects again.
+        RestartHub = "restart_hub",
     }
 }
 
@@ -182,6 +186,8 @@ pub struct SandboxFaults {
     pub stale: FaultTimes,
     /// The last report is repeated after this many milliseconds; 0: it is not.
     pub repeat_after_ms: u64,
+    /// The hub takes up a command only after this many milliseconds; 0: at once.
+    pub busy_ms: u64,
     /// Out of reach.
     pub offline: FaultTimes,
     /// Refused.
@@ -207,6 +213,8 @@ object! {
         stale: Option<FaultTimes>,
         /// The lock repeats its last report after this many milliseconds; 0 switches that off.
         repeat_after_ms: Option<Milliseconds>,
+        /// The hub is busy and takes up a command only after this many milliseconds; 0 switches that off.
+        busy_ms: Option<Milliseconds>,
         /// The lock cannot be reached.
         offline: Option<FaultTimes>,
         /// The lock refuses the command.
@@ -249,6 +257,8 @@ endpoints! {
             battery_level: Option<Fraction>,
             /// After how many seconds the lock locks by itself; `null` or 0: it does not.
             relock_after_s: Nullable<Integer<0, MAX_RELOCK_S>>,
+            /// Whether calls to lock and unlock it are limited as those for a real lock are.
+            rate_limited: Option<bool>,
             /// What kind of lock it plays.
             profile: Option<NonEmptyString>,
             /// What is wrong with it.

@@ -151,43 +151,77 @@ pub struct SpaceFacts {
     pub devices: Vec<DeviceId>,
 }
 
-impl EventKind {
-    /// The event type, in the contract's words.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::DeviceAdded => "device.added",
-            Self::DeviceConnected { managed: true } => "device.connected",
-            Self::DeviceConnected { managed: false } => "device.unmanaged.connected",
-            Self::DeviceDisconnected { managed: true, .. } => "device.disconnected",
-            Self::DeviceDisconnected { managed: false, .. } => "device.unmanaged.disconnected",
-            Self::DeviceRemoved => "device.removed",
-            Self::DeviceDeleted { .. } => "device.deleted",
-            Self::DeviceNameChanged { .. } => "device.name_changed",
-            Self::DeviceConvertedToUnmanaged => "device.converted_to_unmanaged",
-            Self::DeviceConvertedToManaged => "device.unmanaged.converted_to_managed",
-            Self::DeviceLowBattery { .. } => "device.low_battery",
-            Self::DeviceBatteryStatusChanged { .. } => "device.battery_status_changed",
-            Self::DeviceSubscriptionRequired => "device.error.subscription_required",
-            Self::DeviceSubscriptionResolved => "device.error.subscription_required.resolved",
-            Self::LockMoved { to: Bolt::Locked, .. } => "lock.locked",
-            Self::LockMoved { to: Bolt::Unlocked, .. } => "lock.unlocked",
-            Self::LockAccessDenied { .. } => "lock.access_denied",
-            Self::AttemptEnded { action, succeeded, .. } => ended(*action, *succeeded),
-            Self::AccountConnected => "connected_account.connected",
-            Self::AccountDisconnected { .. } => "connected_account.disconnected",
-            Self::AccountCompletedFirstSync => "connected_account.completed_first_sync",
-            Self::AccountCompletedFirstSyncAfterReconnection => {
-                "connected_account.completed_first_sync_after_reconnection"
-            }
-            Self::AccountDeleted => "connected_account.deleted",
-            Self::SessionDeleted { .. } => "client_session.deleted",
-            Self::SpaceCreated(_) => "space.created",
-            Self::SpaceDeleted(_) => "space.deleted",
-            Self::SpaceDeviceMembershipChanged(_) => "space.device_membership_changed",
-        }
-    }
+/// Says of each kind of event which type it has in the contract's words; those behind the semicolon are never raised.
+macro_rules! event_types {
+    ($($kind:pat => $name:literal,)+; $($unraised:pat => $unraised_name:literal,)+) => {
+        impl EventKind {
+            /// Every event type that is raised.
+            pub const RAISED: &'static [&'static str] = &[$($name,)+];
 
+            /// The event type, in the contract's words.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $($kind => $name,)+
+                    $($unraised => $unraised_name,)+
+                }
+            }
+        }
+    };
+}
+
+event_types! {
+    Self::DeviceAdded => "device.added",
+    Self::DeviceConnected { managed: true } => "device.connected",
+    Self::DeviceConnected { managed: false } => "device.unmanaged.connected",
+    Self::DeviceDisconnected { managed: true, .. } => "device.disconnected",
+    Self::DeviceDisconnected { managed: false, .. } => "device.unmanaged.disconnected",
+    Self::DeviceRemoved => "device.removed",
+    Self::DeviceDeleted { .. } => "device.deleted",
+    Self::DeviceNameChanged { .. } => "device.name_changed",
+    Self::DeviceConvertedToUnmanaged => "device.converted_to_unmanaged",
+    Self::DeviceConvertedToManaged => "device.unmanaged.converted_to_managed",
+    Self::DeviceLowBattery { .. } => "device.low_battery",
+    Self::DeviceBatteryStatusChanged { .. } => "device.battery_status_changed",
+    Self::DeviceSubscriptionRequired => "device.error.subscription_required",
+    Self::DeviceSubscriptionResolved => "device.error.subscription_required.resolved",
+    Self::LockMoved { to: Bolt::Locked, .. } => "lock.locked",
+    Self::LockMoved { to: Bolt::Unlocked, .. } => "lock.unlocked",
+    Self::LockAccessDenied { .. } => "lock.access_denied",
+    Self::AccountConnected => "connected_account.connected",
+    Self::AccountDisconnected { .. } => "connected_account.disconnected",
+    Self::AccountCompletedFirstSync => "connected_account.completed_first_sync",
+    Self::AccountCompletedFirstSyncAfterReconnection => "connected_account.completed_first_sync_after_reconnection",
+    Self::AccountDeleted => "connected_account.deleted",
+    Self::SessionDeleted { .. } => "client_session.deleted",
+    Self::SpaceCreated(_) => "space.created",
+    Self::SpaceDeleted(_) => "space.deleted",
+    Self::SpaceDeviceMembershipChanged(_) => "space.device_membership_changed",
+    Self::AttemptEnded { action: Action::LockDoor, succeeded: true, .. } => "action_attempt.lock_door.succeeded",
+    Self::AttemptEnded { action: Action::LockDoor, succeeded: false, .. } => "action_attempt.lock_door.failed",
+    Self::AttemptEnded { action: Action::UnlockDoor, succeeded: true, .. } => "action_attempt.unlock_door.succeeded",
+    Self::AttemptEnded { action: Action::UnlockDoor, succeeded: false, .. } => "action_attempt.unlock_door.failed",
+    Self::AttemptEnded { action: Action::SimulateKeypadCodeEntry, succeeded: true, .. } =>
+        "action_attempt.simulate_keypad_code_entry.succeeded",
+    Self::AttemptEnded { action: Action::SimulateKeypadCodeEntry, succeeded: false, .. } =>
+        "action_attempt.simulate_keypad_code_entry.failed",
+    Self::AttemptEnded { action: Action::SimulateManualLockViaKeypad, succeeded: true, .. } =>
+        "action_attempt.simulate_manual_lock_via_keypad.succeeded",
+    Self::AttemptEnded { action: Action::SimulateManualLockViaKeypad, succeeded: false, .. } =>
+        "action_attempt.simulate_manual_lock_via_keypad.failed",
+    ;
+    // See `EventKind::of_end`.
+    Self::AttemptEnded { action: Action::ConfigureAutoLock, succeeded: true, .. } =>
+        "action_attempt.configure_auto_lock.succeeded",
+    Self::AttemptEnded { action: Action::ConfigureAutoLock, succeeded: false, .. } =>
+        "action_attempt.configure_auto_lock.failed",
+    Self::AttemptEnded { action: Action::ResetSandboxWorkspace, succeeded: true, .. } =>
+        "action_attempt.reset_sandbox_workspace.succeeded",
+    Self::AttemptEnded { action: Action::ResetSandboxWorkspace, succeeded: false, .. } =>
+        "action_attempt.reset_sandbox_workspace.failed",
+}
+
+impl EventKind {
     /// The space that the event is about.
     #[must_use]
     pub const fn space(&self) -> Option<SpaceId> {
@@ -198,9 +232,7 @@ impl EventKind {
             _ => None,
         }
     }
-}
 
-impl EventKind {
     /// The event of an attempt's end; the contract has none for changes of the auto-lock and for resets.
     #[must_use]
     pub const fn of_end(attempt: AttemptId, action: Action, succeeded: bool) -> Option<Self> {
@@ -209,28 +241,6 @@ impl EventKind {
             _ => Some(Self::AttemptEnded { attempt, action, succeeded }),
         }
     }
-}
-
-const fn ended(action: Action, succeeded: bool) -> &'static str {
-    let (success, failure) = match action {
-        Action::LockDoor => ("action_attempt.lock_door.succeeded", "action_attempt.lock_door.failed"),
-        Action::UnlockDoor => ("action_attempt.unlock_door.succeeded", "action_attempt.unlock_door.failed"),
-        Action::SimulateKeypadCodeEntry => {
-            ("action_attempt.simulate_keypad_code_entry.succeeded", "action_attempt.simulate_keypad_code_entry.failed")
-        }
-        Action::SimulateManualLockViaKeypad => (
-            "action_attempt.simulate_manual_lock_via_keypad.succeeded",
-            "action_attempt.simulate_manual_lock_via_keypad.failed",
-        ),
-        // Never raised: see `EventKind::of_end`.
-        Action::ConfigureAutoLock => {
-            ("action_attempt.configure_auto_lock.succeeded", "action_attempt.configure_auto_lock.failed")
-        }
-        Action::ResetSandboxWorkspace => {
-            ("action_attempt.reset_sandbox_workspace.succeeded", "action_attempt.reset_sandbox_workspace.failed")
-        }
-    };
-    if succeeded { success } else { failure }
 }
 
 /// How a bolt was moved, in the contract's words.

@@ -1,6 +1,6 @@
 //! Limits on how often: lock and unlock calls per device, each on its own count.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -18,6 +18,8 @@ type Limiter = DefaultKeyedRateLimiter<(DeviceId, Action, u64)>;
 pub struct ActionLimits {
     ordinary: Option<Limiter>,
     sandbox: Option<Limiter>,
+    /// Virtual locks that are to be limited like real ones, so that an application can be tried against that.
+    like_real: RwLock<HashSet<(WorkspaceId, DeviceId)>>,
     /// How often each workspace was reset.
     resets: RwLock<HashMap<WorkspaceId, u64>>,
 }
@@ -27,7 +29,8 @@ impl ActionLimits {
     #[must_use]
     pub fn new(ordinary_per_minute: u32, sandbox_per_minute: u32) -> Self {
         let limiter = |per_minute| NonZeroU32::new(per_minute).map(|n| RateLimiter::keyed(Quota::per_minute(n)));
-        Self { ordinary: limiter(ordinary_per_minute), sandbox: limiter(sandbox_per_minute), resets: RwLock::default() }
+        let (ordinary, sandbox) = (limiter(ordinary_per_minute), limiter(sandbox_per_minute));
+        Self { ordinary, sandbox, like_real: RwLock::default(), resets: RwLock::default() }
     }
 
     /// Counts one call.
@@ -41,7 +44,8 @@ impl ActionLimits {
         device: DeviceId,
         action: Action,
     ) -> Result<(), Duration> {
-        let Some(limiter) = (if sandbox { &self.sandbox } else { &self.ordinary }) else { return Ok(()) };
+        let as_sandbox = sandbox && !self.is_like_real(workspace, device);
+        let Some(limiter) = (if as_sandbox { &self.sandbox } else { &self.ordinary }) else { return Ok(()) };
         let resets = self.resets.read().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied();
         limiter
             .check_key(&(device, action, resets.unwrap_or_default()))
@@ -54,8 +58,25 @@ impl ActionLimits {
         if sandbox { self.sandbox.is_some() } else { self.ordinary.is_some() }
     }
 
-    /// Begins to count anew in a workspace that was reset.
+    /// Whether a virtual lock is limited like a real one.
+    #[must_use]
+    pub fn is_like_real(&self, workspace: WorkspaceId, device: DeviceId) -> bool {
+        self.like_real.read().unwrap_or_else(PoisonError::into_inner).contains(&(workspace, device))
+    }
+
+    /// Has a virtual lock limited like a real one from now on, or no longer.
+    pub fn set_like_real(&self, workspace: WorkspaceId, device: DeviceId, like_real: bool) {
+        let mut all = self.like_real.write().unwrap_or_else(PoisonError::into_inner);
+        if like_real {
+            all.insert((workspace, device));
+        } else {
+            all.remove(&(workspace, device));
+        }
+    }
+
+    /// Begins to count anew in a workspace that was reset, its locks as a sandbox has them.
     pub fn reset(&self, workspace: WorkspaceId) {
+        self.like_real.write().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| *of != workspace);
         *self.resets.write().unwrap_or_else(PoisonError::into_inner).entry(workspace).or_default() += 1;
     }
 
@@ -87,6 +108,20 @@ mod tests {
         assert!(wait > Duration::ZERO && wait <= Duration::from_secs(30));
         assert_eq!(limits.check(false, WORKSPACE, device(1), Action::LockDoor), Ok(()));
         assert_eq!(limits.check(false, WORKSPACE, device(2), Action::UnlockDoor), Ok(()));
+    }
+
+    #[test]
+    fn a_virtual_lock_can_be_limited_like_a_real_one() {
+        let limits = ActionLimits::new(1, 0);
+        let calls =
+            |number| [(); 2].map(|()| limits.check(true, WORKSPACE, device(number), Action::UnlockDoor).is_ok());
+        limits.set_like_real(WORKSPACE, device(1), true);
+        assert_eq!([calls(1), calls(2)], [[true, false], [true, true]]);
+        limits.set_like_real(WORKSPACE, device(1), false);
+        assert_eq!(calls(1), [true, true]);
+        limits.set_like_real(WORKSPACE, device(1), true);
+        limits.reset(WORKSPACE);
+        assert_eq!(calls(1), [true, true], "a reset takes it back");
     }
 
     #[test]

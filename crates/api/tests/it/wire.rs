@@ -164,6 +164,6 @@ fn faults_are_numbers_or_booleans() {
     assert_eq!(
         json_of(faults),
         json!({"jam": true, "obstruct": false, "ignore": false, "lie": false, "mute": 2, "stale": false,
-            "repeat_after_ms": 4500, "offline": false, "refuse": false, "privacy": false})
+            "repeat_after_ms": 4500, "busy_ms": 0, "offline": false, "refuse": false, "privacy": false})
     );
 }

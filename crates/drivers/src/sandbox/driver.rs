@@ -98,7 +98,10 @@ struct SandboxLink {
 
 impl Link for SandboxLink {
     fn carry_out<'a>(&'a self, order: Order, gate: Gate<'a>) -> Later<'a, Result<(), NotWritten>> {
-        Box::pin(async move { self.hub.carry_out(self.number, &order, gate) })
+        Box::pin(async move {
+            self.hub.while_busy(&order).await;
+            self.hub.carry_out(self.number, &order, gate)
+        })
     }
 
     fn ask<'a>(&'a self, lock: &'a NativeId, read: ReadId) -> Later<'a, Result<(), NotWritten>> {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use thumbturn_core::accounts::{Account, LinkState, LinkTrouble};
 use thumbturn_core::commands::Command as Asked;
@@ -48,6 +49,9 @@ struct Inner {
 
 /// What people are told of a login that is no longer good.
 const REFUSED: &str = "The provider no longer accepts the login (simulated). Reset the sandbox to connect again.";
+
+/// The same of a hub that starts anew.
+const RESTARTS: &str = "The hub restarts (simulated).";
 
 /// What the session's task has to do next.
 pub(super) enum Turn {
@@ -161,7 +165,24 @@ impl Hub {
         Turn::Sleep(inner.asleep_until)
     }
 
+    /// The hub starts anew: a session that stands is over once it has heard so, behind what still waits for it. Its
+    /// locks know nothing of it; what they say until the next session nobody hears.
+    pub(super) fn restart(&self) {
+        let mut inner = self.lock();
+        inner.line.send(Signal::Lost(ConnectError::Unreachable(RESTARTS.to_owned())));
+        inner.line.wake();
+    }
+
     // ---- commands and reads ----
+
+    /// Waits as long as the hub is busy with other things before it takes up a command. What is done at a keypad does
+    /// not pass through it.
+    pub(super) async fn while_busy(&self, order: &Order) {
+        let busy_ms = self.lock().busy_ms(&order.lock);
+        if busy_ms > 0 && !matches!(order.command, Asked::Simulate(_)) {
+            self.clock.sleep_until(self.clock.now().after(Duration::from_millis(busy_ms))).await;
+        }
+    }
 
     pub(super) fn carry_out(&self, session: SessionNumber, order: &Order, gate: Gate<'_>) -> Result<(), NotWritten> {
         let attempt = order.attempt;
@@ -362,6 +383,11 @@ impl Inner {
 
     fn number(&self, native: &NativeId) -> Option<usize> {
         self.numbers.get(native).copied()
+    }
+
+    fn busy_ms(&self, native: &NativeId) -> u64 {
+        let settings = self.number(native).and_then(|lock| self.world.settings(lock));
+        settings.map_or(0, |settings| settings.faults.busy_ms)
     }
 
     fn introduce(&self, lock: usize, heard: Moment) -> Option<Vec<Signal>> {

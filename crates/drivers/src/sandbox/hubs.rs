@@ -95,6 +95,11 @@ impl SandboxHubs {
         self.hub(account).map(|hub| hub.refuse()).is_some()
     }
 
+    /// The hub starts anew: its session is lost, and the engine connects again; `false` if there is no such hub.
+    pub fn restart(&self, account: AccountId) -> bool {
+        self.hub(account).map(|hub| hub.restart()).is_some()
+    }
+
     /// Ends the hub's session and forgets the hub: the account is gone.
     pub fn forget(&self, account: AccountId) {
         let hub = self.hubs.write().unwrap_or_else(PoisonError::into_inner).remove(&account);

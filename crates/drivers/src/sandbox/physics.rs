@@ -267,6 +267,12 @@ impl VirtualHub {
         self.locks.get(lock).map(VirtualLock::physical)
     }
 
+    /// What is set on a lock.
+    #[must_use]
+    pub fn settings(&self, lock: usize) -> Option<&Settings> {
+        self.locks.get(lock).map(VirtualLock::settings)
+    }
+
     /// How a lock behaves, as its driver knows it.
     #[must_use]
     pub fn traits(&self, lock: usize) -> Option<Traits> {

@@ -73,6 +73,8 @@ pub struct Faults {
     pub offline: Times,
     /// Every report comes once more, unchanged, so many milliseconds later. 0: off.
     pub repeat_after_ms: u64,
+    /// The hub is busy and takes up each command only so many milliseconds after it was given it. 0: off.
+    pub busy_ms: u64,
 }
 
 /// Chances of a bad radio, in per cent. Set by profiles only.
@@ -163,6 +165,7 @@ pub struct FaultsPatch {
     pub stale: Option<Times>,
     pub offline: Option<Times>,
     pub repeat_after_ms: Option<u64>,
+    pub busy_ms: Option<u64>,
 }
 
 impl FaultsPatch {
@@ -184,6 +187,7 @@ impl FaultsPatch {
             faults.repeat_after_ms = repeat_after_ms;
             odds.repeat = 100;
         }
+        faults.busy_ms = self.busy_ms.unwrap_or(faults.busy_ms);
     }
 }
 
@@ -207,6 +211,7 @@ impl Patch {
         within("jitter_ms", self.jitter_ms, 0..=MOST_LATENCY_MS)?;
         within("relock_after_s", self.relock_after_s, 0..=MOST_RELOCK_S)?;
         within("faults.repeat_after_ms", self.faults.repeat_after_ms, 0..=MOST_LATENCY_MS)?;
+        within("faults.busy_ms", self.faults.busy_ms, 0..=MOST_LATENCY_MS)?;
         within("battery_level", self.battery_level, 0.0..=1.0)
     }
 }

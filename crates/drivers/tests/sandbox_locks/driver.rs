@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use thumbturn_core::commands::AutoLock;
+use thumbturn_core::commands::{AutoLock, Command, Simulation};
 use thumbturn_core::devices::{DeviceState, OfflineBecause, Reach};
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
 use thumbturn_core::pins::Pin;
 use thumbturn_core::ports::{Answer, ConnectError, Driver, Gate, How, NotWritten, Order, ReadId, Report, Said, Signal};
-use thumbturn_drivers::sandbox::{Act, Pace, Patch, Position, SandboxError, fixture};
+use thumbturn_drivers::sandbox::{Act, FaultsPatch, Pace, Patch, Position, SandboxError, fixture};
 
 use crate::bench::{REMOTE, UNLOCKED, attempt, moment};
 use crate::room::{Room, device, front_door};
@@ -255,4 +255,49 @@ async fn a_cheap_radio_carries_many_commands() {
     let per_second = u128::from(COMMANDS) * 1_000_000 / start.elapsed().as_micros().max(1);
     println!("{per_second} commands per second through the driver");
     assert_eq!(room.driver.resync_pace(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_busy_hub_takes_up_a_command_later_and_perhaps_too_late() {
+    let room = Room::new(Pace::Runs, r#"{"latency_ms": 0}"#);
+    let (mut talk, _) = room.settle(&[]).await;
+    let faults = FaultsPatch { busy_ms: Some(500), ..FaultsPatch::default() };
+    room.hubs().set(room.account.id, &front_door(), &Patch { faults, ..Patch::default() }).unwrap();
+    let commands = || room.hubs().get(room.account.id, &front_door()).unwrap().commands;
+    for (number, closes, outcome, arrived) in [(1, 501, Ok(()), 1), (2, 1_000, Err(NotWritten::TooLate), 1)] {
+        let start = 500 * (number - 1);
+        room.clock.turn_to(start);
+        let before = commands();
+        let waits = async {
+            room.clock.turn_to(start + 499);
+            tokio::task::yield_now().await;
+            assert_eq!(commands(), before);
+            room.clock.turn_to(start + 500);
+        };
+        let (written, ()) = tokio::join!(talk.order(number, Bolt::Unlocked, closes), waits);
+        assert_eq!((written, commands()), (outcome, arrived));
+    }
+    while !talk.hears_nothing() {}
+    // What is done at the keypad does not pass through the hub.
+    let wrong = Command::Simulate(Simulation::TypeCode(Pin::new("0000").unwrap()));
+    let typed = Order { attempt: attempt(3), lock: front_door(), command: wrong };
+    talk.link.carry_out(typed, Gate::new(room.clock.as_ref(), moment(9_999))).await.unwrap();
+    assert!(matches!(talk.hear().await, Signal::Denied(..)));
+}
+
+#[tokio::test]
+async fn a_hub_that_restarts_is_lost_and_can_be_connected_to_again() {
+    let room = Room::new(Pace::Runs, r#"{"latency_ms": 20}"#);
+    let (mut talk, _) = room.settle(&[]).await;
+    talk.order(1, Bolt::Unlocked, 1_000).await.unwrap();
+    assert!(room.hubs().restart(room.account.id));
+    assert!(matches!(talk.hear().await, Signal::Lost(ConnectError::Unreachable(_))));
+    drop(talk);
+    room.clock.turn_to(50);
+    let (talk, greeting) = room.settle(&[]).await;
+    assert_eq!(report(&greeting[3]).how, How::Remembered, "what it said meanwhile was heard by nobody");
+    let truth = room.hubs().get(room.account.id, &front_door()).unwrap();
+    assert_eq!((truth.bolt, truth.commands), (Position::Unlocked, 1), "the lock knows nothing of it");
+    drop(talk);
+    assert!(!room.hubs().restart(thumbturn_core::ids::AccountId(Default::default())), "no such hub");
 }

@@ -71,6 +71,7 @@ fn any_patch(dice: &mut Xoshiro256PlusPlus) -> Patch {
         stale: fault(),
         offline: fault(),
         repeat_after_ms: None,
+        busy_ms: None,
     };
     let relock_after_s = dice.random_bool(0.5).then(|| dice.random_range(0..3));
     let profile = dice.random_bool(0.3).then_some(profile);

@@ -1,8 +1,8 @@
 //! Virtual locks: their physical truth, their faults, and a hand at the door.
 
 use thumbturn_api::sandbox::{
-    ActOnSandboxLock, BoltState, FaultTimes, GetSandboxLock, MotorState, SandboxFaults, SandboxFaultsUpdate,
-    SandboxLock, SetSandboxLock,
+    ActOnSandboxLock, BoltState, FaultTimes, GetSandboxLock, MotorState, SandboxAction, SandboxFaults,
+    SandboxFaultsUpdate, SandboxLock, SetSandboxLock,
 };
 use thumbturn_api::{ErrorType, Nullable};
 use thumbturn_core::accounts::Provider;
@@ -21,27 +21,36 @@ use crate::app::App;
 pub(crate) async fn get(app: App, call: Call, params: GetSandboxLock) -> Outcome<SandboxLock> {
     let device = virtual_lock(&app, &call, params.device_id.0.into()).await?;
     let physical = app.sandbox().get(device.account, &device.about.native).ok_or_else(|| not_virtual(device.id))?;
-    Ok(shown(device.id, &physical))
+    Ok(shown(&app, &device, &physical))
 }
 
 /// `/thumbturn/sandbox/locks/set`
 pub(crate) async fn set(app: App, call: Call, params: SetSandboxLock) -> Outcome<SandboxLock> {
     let device = virtual_lock(&app, &call, params.device_id.0.into()).await?;
+    let rate_limited = params.rate_limited;
     let patch = patch(params)?;
     let physical =
         app.sandbox().set(device.account, &device.about.native, &patch).map_err(|error| refused(error, device.id))?;
-    Ok(shown(device.id, &physical))
+    if let Some(rate_limited) = rate_limited {
+        app.limits().set_like_real(device.workspace, device.id, rate_limited);
+    }
+    Ok(shown(&app, &device, &physical))
 }
 
 /// `/thumbturn/sandbox/locks/act`
 pub(crate) async fn act(app: App, call: Call, params: ActOnSandboxLock) -> Outcome<SandboxLock> {
     let device = virtual_lock(&app, &call, params.device_id.0.into()).await?;
+    if params.action == SandboxAction::RestartHub {
+        app.sandbox().restart(device.account);
+        let physical = app.sandbox().get(device.account, &device.about.native).ok_or_else(|| not_virtual(device.id))?;
+        return Ok(shown(&app, &device, &physical));
+    }
     let code = params.code.map(thumbturn_api::Secret::into_exposed);
     let act = Act::from_words(params.action.as_str(), code.as_deref())
         .map_err(|problem| Failure::invalid_parameter("code", problem.to_string()))?;
     let physical =
         app.sandbox().act(device.account, &device.about.native, &act).map_err(|error| refused(error, device.id))?;
-    Ok(shown(device.id, &physical))
+    Ok(shown(&app, &device, &physical))
 }
 
 async fn virtual_lock(app: &App, call: &Call, id: DeviceId) -> Outcome<Device> {
@@ -103,6 +112,7 @@ fn faults_patch(faults: SandboxFaultsUpdate) -> FaultsPatch {
         stale: faults.stale.map(times),
         offline: faults.offline.map(times),
         repeat_after_ms: faults.repeat_after_ms.map(|ms| ms.get().unsigned_abs()),
+        busy_ms: faults.busy_ms.map(|ms| ms.get().unsigned_abs()),
     }
 }
 
@@ -122,10 +132,10 @@ const fn times_shown(times: Times) -> FaultTimes {
     }
 }
 
-fn shown(id: DeviceId, physical: &Physical) -> SandboxLock {
+fn shown(app: &App, device: &Device, physical: &Physical) -> SandboxLock {
     let settings = &physical.settings;
     SandboxLock {
-        device_id: id.0.into(),
+        device_id: device.id.0.into(),
         bolt: match physical.bolt {
             Position::Locked => BoltState::Locked,
             Position::Unlocked => BoltState::Unlocked,
@@ -143,6 +153,7 @@ fn shown(id: DeviceId, physical: &Physical) -> SandboxLock {
         latency_ms: settings.latency_ms,
         jitter_ms: settings.jitter_ms,
         relock_after_s: (settings.relock_after_s > 0).then_some(settings.relock_after_s),
+        rate_limited: app.limits().is_like_real(device.workspace, device.id),
         profile: settings.profile.map_or("custom", Profile::as_str).to_owned(),
         faults: faults_shown(&settings.faults),
     }
@@ -157,6 +168,7 @@ fn faults_shown(faults: &Faults) -> SandboxFaults {
         mute: times_shown(faults.mute),
         stale: times_shown(faults.stale),
         repeat_after_ms: faults.repeat_after_ms,
+        busy_ms: faults.busy_ms,
         offline: times_shown(faults.offline),
         refuse: times_shown(faults.refuse),
         privacy: times_shown(faults.privacy),

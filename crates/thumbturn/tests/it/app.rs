@@ -16,7 +16,7 @@ use thumbturn::app::App;
 use thumbturn::config::{Config, Flags};
 use thumbturn::setup::key;
 use thumbturn::tokens::{Token, TokenKind};
-use thumbturn_api::{Credential, EndpointInfo, ErrorType};
+use thumbturn_api::{Credential, EndpointInfo, ErrorType, Secret};
 use thumbturn_core::accounts::{Account, Provider};
 use thumbturn_core::change::{Change, SetUp};
 use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
@@ -100,6 +100,32 @@ impl TestApp {
         let app = Self { app, store, own, foreign, pat, service, dir };
         app.all_known(&app.own.api_key).await;
         app.all_known(&app.foreign.api_key).await;
+        app
+    }
+
+    /// A new installation as the first start makes it: one tenant, who is the foreign one as well.
+    pub(crate) async fn fresh(settings: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let config = config(dir.path(), settings);
+        let store = thumbturn::cli::open_store(&config).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(thumbturn::clock::SystemClock::start());
+        let made = thumbturn::setup::set_up(&store, Timestamp::now()).await.unwrap();
+        let token = |secret: Option<Secret<String>>| secret.unwrap().into_exposed();
+        let pat = token(made.personal_access_token);
+        let account = thumbturn::workspaces::sandbox_account(WorkspaceId(made.workspace_id), Timestamp::now());
+        let own = Tenant {
+            workspace: made.workspace_id,
+            account: account.id.0,
+            devices: made.devices.iter().map(|device| device.device_id).collect(),
+            api_key: token(made.api_key),
+            pat: pat.clone(),
+            publishable_key: made.publishable_key.unwrap(),
+        };
+        let app = thumbturn::serve::start(&config, store.clone(), clock, PUBLIC_URL.to_owned()).await.unwrap();
+        app.engine().settled(PATIENCE).await;
+        let service = TowerToHyperService::new(thumbturn::http::service(app.clone()));
+        let app = Self { app, store, foreign: own.clone(), own, pat, service, dir };
+        app.all_known(&app.own.api_key).await;
         app
     }
 

@@ -250,6 +250,10 @@ impl VirtualLock {
         }
     }
 
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     pub(super) fn set_latency(&mut self, latency_ms: u64, jitter_ms: u64) {
         self.settings.latency_ms = latency_ms;
         self.settings.jitter_ms = jitter_ms;

@@ -23,6 +23,7 @@ async fn get() {
         "commands": 0,
         "device_id": "[id]",
         "faults": {
+          "busy_ms": 0,
           "ignore": false,
           "jam": false,
           "lie": false,
@@ -40,6 +41,7 @@ async fn get() {
         "moves": 0,
         "powered": true,
         "profile": "custom",
+        "rate_limited": false,
         "relock_after_s": null
       }
     }
@@ -99,6 +101,7 @@ async fn set() {
         "commands": 0,
         "device_id": "[id]",
         "faults": {
+          "busy_ms": 0,
           "ignore": false,
           "jam": 2,
           "lie": false,
@@ -116,6 +119,7 @@ async fn set() {
         "moves": 0,
         "powered": true,
         "profile": "custom",
+        "rate_limited": false,
         "relock_after_s": 60
       }
     }
@@ -184,6 +188,7 @@ async fn act() {
         "commands": 0,
         "device_id": "[id]",
         "faults": {
+          "busy_ms": 0,
           "ignore": false,
           "jam": false,
           "lie": false,
@@ -201,6 +206,7 @@ async fn act() {
         "moves": 0,
         "powered": false,
         "profile": "custom",
+        "rate_limited": false,
         "relock_after_s": null
       }
     }
@@ -209,13 +215,13 @@ async fn act() {
     /thumbturn/sandbox/locks/act 400 invalid_input
     {
       "error": {
-        "message": "Invalid enum value. Expected 'turn_lock' | 'turn_unlock' | 'keypad' | 'power_off' | 'power_on', received 'kick' for \"action\"",
+        "message": "Invalid enum value. Expected 'turn_lock' | 'turn_unlock' | 'keypad' | 'power_off' | 'power_on' | 'restart_hub', received 'kick' for \"action\"",
         "type": "invalid_input",
         "validation_errors": {
           "_errors": [],
           "action": {
             "_errors": [
-              "Invalid enum value. Expected 'turn_lock' | 'turn_unlock' | 'keypad' | 'power_off' | 'power_on', received 'kick'"
+              "Invalid enum value. Expected 'turn_lock' | 'turn_unlock' | 'keypad' | 'power_off' | 'power_on' | 'restart_hub', received 'kick'"
             ]
           }
         }
