@@ -18,6 +18,7 @@ use crate::events::Method;
 use crate::evidence::Words;
 use crate::ids::{AccountId, AttemptId, NativeId};
 use crate::locks::{Bolt, Reachability, Traits, Unavailable};
+use crate::spaces::Occupied;
 use crate::time::Moment;
 
 /// A boxed future, so that the ports can be trait objects.
@@ -41,6 +42,8 @@ pub trait Store: Send + Sync {
     fn devices_of(&self, account: AccountId) -> Later<'_, Result<Vec<Device>, StoreError>>;
     /// The attempts of one account that a stopped server left unfinished, oldest first.
     fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>>;
+    /// The spaces that an account is in, or some of its devices are, oldest first.
+    fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>>;
 }
 
 /// Why a read did not work.

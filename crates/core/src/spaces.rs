@@ -78,6 +78,39 @@ impl Members {
     }
 }
 
+/// A space that an account is in, or some of its devices are, with everything that it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occupied {
+    /// The space.
+    pub space: Space,
+    /// Whether the account itself was put there: with all its devices, those found later too.
+    pub has_account: bool,
+    /// Every device in it, of whatever account, managed or not, each once.
+    pub devices: Vec<DeviceId>,
+}
+
+/// What becomes of the devices of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turnover {
+    /// A device was found that had no record.
+    Found(DeviceId),
+    /// The records of these devices go.
+    Gone(Vec<DeviceId>),
+}
+
+impl Occupied {
+    /// What is told of the space when the account's devices become others: nothing if it holds what it held.
+    #[must_use]
+    pub fn told(&self, turnover: &Turnover) -> Option<EventKind> {
+        let after = match turnover {
+            Turnover::Found(device) if self.has_account => self.devices.iter().copied().chain([*device]).collect(),
+            Turnover::Found(_) => return None,
+            Turnover::Gone(gone) => left(&self.devices, gone),
+        };
+        membership_event(&self.space, &self.devices, after)
+    }
+}
+
 /// Those of `all` that are not among `others`, each once.
 fn left<T: Copy + Eq + std::hash::Hash>(all: &[T], others: &[T]) -> Vec<T> {
     let mut known: std::collections::HashSet<T> = others.iter().copied().collect();

@@ -11,6 +11,7 @@ use thumbturn_core::change::Change;
 use thumbturn_core::devices::Device;
 use thumbturn_core::ids::AccountId;
 use thumbturn_core::ports::{self, Clock, CommitError, Later, StoreError};
+use thumbturn_core::spaces::Occupied;
 use thumbturn_core::time::Moment;
 use thumbturn_store::Store;
 use tokio::sync::{mpsc, oneshot};
@@ -168,5 +169,17 @@ impl ports::Store for Disk {
 
     fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>> {
         Box::pin(self.read(move |store| block_on(ports::Store::unfinished_attempts(store, account))))
+    }
+
+    /// A crash around this read is one before the commit that comes next: it is no step of its own, so that stories are
+    /// told as before.
+    fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
+        Box::pin(async move {
+            if self.life.is_over() {
+                std::future::pending::<()>().await;
+            }
+            let store = self.store().ok_or_else(disk_full)?;
+            block_on(ports::Store::spaces_around(&store, account))
+        })
     }
 }

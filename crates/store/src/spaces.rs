@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use thumbturn_core::ids::{AccountId, DeviceId, SpaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::{Reach, Scope};
-use thumbturn_core::spaces::{Members, Space, SpaceEdit};
+use thumbturn_core::spaces::{Members, Occupied, Space, SpaceEdit};
 
 use crate::Store;
 use crate::error::Corrupt;
@@ -14,6 +14,10 @@ use crate::sql::Sql;
 use crate::statement::{Columns, Query, Row, Statement, args, one_id};
 
 const COLUMNS: &str = "SELECT id, workspace_id, name, space_key, customer_key, customer_data, created_at FROM spaces";
+
+/// The spaces that an account is in, or some of its devices are.
+const AROUND: &str = "WITH around (id) AS (SELECT space_id FROM space_accounts WHERE account_id = $1 \
+     UNION SELECT m.space_id FROM space_devices m JOIN devices d ON d.id = m.device_id WHERE d.account_id = $1)";
 
 /// Every device of every space, once: put there by itself or with its account.
 const IN_SPACES: &str = "(SELECT space_id, device_id FROM space_devices UNION SELECT a.space_id, d.id \
@@ -102,7 +106,10 @@ fn take(space: SpaceId, members: &Members) -> impl Iterator<Item = Statement> {
 }
 
 fn map(row: &dyn Row) -> Result<Space, Corrupt> {
-    let mut row = Columns::of(row);
+    map_space(&mut Columns::of(row))
+}
+
+fn map_space(row: &mut Columns<'_>) -> Result<Space, Corrupt> {
     Ok(Space {
         id: row.id()?,
         workspace: row.id()?,
@@ -112,6 +119,12 @@ fn map(row: &dyn Row) -> Result<Space, Corrupt> {
         customer_data: row.text()?,
         created_at: row.time()?,
     })
+}
+
+/// Maps a row to a space around an account, without its devices.
+fn map_around(row: &dyn Row) -> Result<Occupied, Corrupt> {
+    let mut row = Columns::of(row);
+    Ok(Occupied { space: map_space(&mut row)?, has_account: row.flag()?, devices: Vec::new() })
 }
 
 fn place(space: &Space) -> Cursor {
@@ -264,5 +277,42 @@ impl Store {
             spaces.entry(device).or_default().push(space);
         }
         Ok(spaces)
+    }
+
+    /// The spaces that an account is in, or some of its devices are, with all their devices, oldest first: for the
+    /// engine.
+    pub(crate) async fn every_space_around(&self, account: AccountId) -> Result<Vec<Occupied>, StoreError> {
+        let spaces = format!(
+            "{AROUND} SELECT s.id, s.workspace_id, s.name, s.space_key, s.customer_key, s.customer_data, s.created_at, \
+             (SELECT COUNT(*) FROM space_accounts a WHERE a.space_id = s.id AND a.account_id = $1) \
+             FROM spaces s JOIN around r ON r.id = s.id ORDER BY s.created_at, s.id"
+        );
+        let query = Query { sql: spaces.into(), args: args![account], map: map_around };
+        let mut around = self.readers().all(query).await?;
+        if around.is_empty() {
+            return Ok(around);
+        }
+        let inside = format!(
+            "{AROUND} SELECT m.space_id, m.device_id FROM (SELECT i.space_id, i.device_id FROM space_devices i \
+             JOIN around r ON r.id = i.space_id UNION SELECT a.space_id, d.id FROM space_accounts a \
+             JOIN around r ON r.id = a.space_id JOIN devices d ON d.account_id = a.account_id) m \
+             JOIN devices d ON d.id = m.device_id ORDER BY d.created_at, d.id"
+        );
+        let query = Query {
+            sql: inside.into(),
+            args: args![account],
+            map: |row| {
+                let mut row = Columns::of(row);
+                Ok((row.id::<SpaceId>()?, row.id()?))
+            },
+        };
+        let mut devices: HashMap<SpaceId, Vec<DeviceId>> = HashMap::new();
+        for (space, device) in self.readers().all(query).await? {
+            devices.entry(space).or_default().push(device);
+        }
+        for occupied in &mut around {
+            occupied.devices = devices.remove(&occupied.space.id).unwrap_or_default();
+        }
+        Ok(around)
     }
 }

@@ -9,6 +9,7 @@ use thumbturn_core::change::Change;
 use thumbturn_core::devices::Device;
 use thumbturn_core::ids::AccountId;
 use thumbturn_core::ports::{self, CommitError, Later, StoreError};
+use thumbturn_core::spaces::Occupied;
 
 use crate::caches::Caches;
 use crate::devices;
@@ -127,5 +128,9 @@ impl ports::Store for Store {
 
     fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>> {
         Box::pin(self.pending_attempts(account))
+    }
+
+    fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
+        Box::pin(self.every_space_around(account))
     }
 }

@@ -66,7 +66,6 @@ struct State {
     running: Running,
     changing_sessions: Mutex<()>,
     changing_workspaces: Mutex<()>,
-    changing_spaces: Mutex<()>,
     changing_identities: Mutex<()>,
     changing_devices: [Mutex<()>; 64],
     admission: Arc<Semaphore>,
@@ -84,7 +83,6 @@ impl App {
             running: Running::default(),
             changing_sessions: Mutex::default(),
             changing_workspaces: Mutex::default(),
-            changing_spaces: Mutex::default(),
             changing_identities: Mutex::default(),
             changing_devices: std::array::from_fn(|_| Mutex::default()),
             admission,
@@ -196,11 +194,6 @@ impl App {
     /// Only one workspace is changed at a time: it is read, then written as a whole.
     pub(crate) async fn changing_workspaces(&self) -> MutexGuard<'_, ()> {
         self.0.changing_workspaces.lock().await
-    }
-
-    /// Only one space that exists is changed at a time: what is in it is read, then changed.
-    pub(crate) async fn changing_spaces(&self) -> MutexGuard<'_, ()> {
-        self.0.changing_spaces.lock().await
     }
 
     /// Only one user identity that exists is changed at a time: it is read, then written as a whole.

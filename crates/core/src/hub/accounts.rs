@@ -18,6 +18,7 @@ use crate::events::{Event, EventKind};
 use crate::evidence::End;
 use crate::ids::{AccountId, DeviceId, WorkspaceId};
 use crate::ports::{CommitError, Driver, StoreError};
+use crate::spaces::Turnover;
 
 /// Between two tries to open a session again whose account could not be deleted.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
@@ -105,24 +106,34 @@ impl Accounts {
     /// opened again: an account that is there must be listened to. Says how many devices went.
     pub(crate) async fn remove(&self, account: Account) -> Result<usize, CommitError> {
         let _shared = self.changing.read().await;
-        let devices = self.shared.store.devices_of(account.id).await?;
+        // A store that cannot be read is found out about before the session is closed.
+        self.shared.store.devices_of(account.id).await?;
         self.close(account.id).await;
-        if self.at_rest {
-            self.end_leftovers(&account).await?;
-        }
-        let mut events: Vec<Event> = devices
-            .iter()
-            .map(|device| self.event(account.workspace, account.id, Some(device.id), deleted(device)))
-            .collect();
-        events.push(self.event(account.workspace, account.id, None, EventKind::AccountDeleted));
-        let change = Change::AccountDeleted { account: account.id, events };
-        let result = self.shared.store.commit(change).await;
+        let result = self.delete(&account).await;
         if matches!(result, Err(CommitError::Busy | CommitError::Store(_))) {
             self.reopen(account).await;
         } else {
             self.forgotten(&account);
         }
-        result.map(|()| devices.len())
+        result
+    }
+
+    /// Deletes an account that has no session: its devices stay as they are meanwhile. Says how many went.
+    async fn delete(&self, account: &Account) -> Result<usize, CommitError> {
+        if self.at_rest {
+            self.end_leftovers(account).await?;
+        }
+        let devices = self.shared.store.devices_of(account.id).await?;
+        let event = |device: Option<DeviceId>, kind| self.event(account.workspace, account.id, device, kind);
+        let gone: Vec<Event> = devices.iter().map(|device| event(Some(device.id), deleted(device))).collect();
+        let last = event(None, EventKind::AccountDeleted);
+        let change = |told: Vec<Event>| {
+            let events = gone.iter().cloned().chain(told).chain([last.clone()]).collect();
+            Change::AccountDeleted { account: account.id, events }
+        };
+        let turnover = Turnover::Gone(devices.iter().map(|device| device.id).collect());
+        self.shared.commit_turnover(account.id, &turnover, &change).await?;
+        Ok(devices.len())
     }
 
     /// Ends what a server that stopped in the middle left unfinished: without a session nobody else does.

@@ -11,6 +11,7 @@ mod observed;
 mod recovery;
 mod session;
 mod shared;
+mod spaces;
 mod waiters;
 
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{RwLockWriteGuard, oneshot};
 
 use crate::accounts::{Account, AccountEdit, Provider};
 use crate::attempts::Attempt;
@@ -304,6 +305,12 @@ impl Engine {
     pub async fn reset_workspace(&self, reset: Reset) -> Result<(), CommitError> {
         let accounts = Arc::clone(&self.accounts);
         whole(async move { accounts.reset(reset).await }).await
+    }
+
+    /// Held to change what is in spaces: what is in them is read, then changed, and no device comes into one or leaves it
+    /// meanwhile.
+    pub async fn changing_spaces(&self) -> RwLockWriteGuard<'_, ()> {
+        self.shared.spaces.write().await
     }
 
     /// Waits until each lock of an account has dealt with what it was told before, but not longer than `limit`.

@@ -20,6 +20,7 @@ use crate::events::{Event, EventKind};
 use crate::ids::{DeviceId, NativeId};
 use crate::locks::{Reachability, Traits};
 use crate::ports::{CONNECT_LIMIT, Clock, CommitError, ConnectError, Driver, Link, Signal};
+use crate::spaces::Turnover;
 use crate::time::Moment;
 
 /// Signals of one hub that may wait; a driver that is faster than that waits itself.
@@ -238,7 +239,12 @@ impl Session {
         };
         self.directory.leave(device);
         stop_lock(&known.handle).await;
-        let deleted = self.shared.store.commit(Change::DeviceDeleted { device, events: vec![event] }).await;
+        let change = |told: Vec<Event>| {
+            let events = std::iter::once(event.clone()).chain(told).collect();
+            Change::DeviceDeleted { device, events }
+        };
+        let gone = Turnover::Gone(vec![device]);
+        let deleted = self.shared.commit_turnover(self.account.id, &gone, &change).await;
         if matches!(deleted, Err(CommitError::Busy | CommitError::Store(_))) {
             self.readopt(known, link).await;
         } else if link.is_some_and(|link| link.let_go(&known.device.about.native)) {
@@ -476,7 +482,11 @@ impl Session {
         };
         let mut added = self.event(EventKind::DeviceAdded);
         added.device = Some(device.id);
-        self.shared.record(Change::DeviceSeen { device: Box::new(device.clone()), events: vec![added] }).await;
+        let change = |told: Vec<Event>| {
+            let events = std::iter::once(added.clone()).chain(told).collect();
+            Change::DeviceSeen { device: Box::new(device.clone()), events }
+        };
+        self.shared.record_turnover(self.account.id, &Turnover::Found(device.id), &change).await;
         let handle = self.start_lock(device, Some(traits), Vec::new());
         if let Some(link) = link {
             send(&handle, Message::LinkUp(Arc::clone(link))).await;

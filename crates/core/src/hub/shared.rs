@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::RwLock;
+
 use super::waiters::Waiters;
 use crate::change::Change;
 use crate::ids::EventId;
-use crate::ports::{Clock, CommitError, ReadId, Store, StoreError};
+use crate::ports::{Clock, CommitError, Later, ReadId, Store, StoreError};
 use crate::time::Moment;
 
 /// Settings of the engine.
@@ -32,6 +34,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: EngineSettings,
     pub(crate) waiters: Waiters,
+    /// Held alone to change what is in spaces; with others, to find that something is in none. Whoever holds it waits
+    /// for the store and for nobody else.
+    pub(crate) spaces: RwLock<()>,
     reads: AtomicU64,
 }
 
@@ -40,7 +45,14 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 
 impl Shared {
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: EngineSettings) -> Self {
-        Self { store, clock, settings, waiters: Waiters::default(), reads: AtomicU64::new(1) }
+        Self {
+            store,
+            clock,
+            settings,
+            waiters: Waiters::default(),
+            spaces: RwLock::default(),
+            reads: AtomicU64::new(1),
+        }
     }
 
     pub(crate) fn now(&self) -> Moment {
@@ -59,9 +71,14 @@ impl Shared {
     ///
     /// A conflict means that the row is gone or has ended; there is nothing left to record then.
     pub(crate) async fn record(&self, change: Change) -> Recorded {
+        self.insist(|| self.store.commit(change.clone())).await
+    }
+
+    /// The same for what takes more than one change to commit: `commit` is tried as a whole.
+    pub(crate) async fn insist<'a>(&self, commit: impl Fn() -> Later<'a, Result<(), CommitError>>) -> Recorded {
         let mut wait = RETRY.0;
         loop {
-            match self.store.commit(change.clone()).await {
+            match commit().await {
                 Ok(()) => return Recorded::Stored,
                 Err(CommitError::Conflict(what)) => {
                     tracing::warn!(condition = what, "a change found its row gone or ended");

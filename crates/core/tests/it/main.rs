@@ -9,6 +9,8 @@ mod house;
 #[cfg(test)]
 mod hub;
 #[cfg(test)]
+mod rooms;
+#[cfg(test)]
 mod store;
 
 #[cfg(test)]
@@ -45,6 +47,8 @@ mod stages;
 mod storage;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod turnover;
 #[cfg(test)]
 mod untruths;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use thumbturn_core::ports::Clock as _;
 use crate::house::{CONFIRMED, House, TALKATIVE, WORKSPACE, account};
 
 /// A reset that leaves this account, or none.
-fn reset(house: &House, account: Option<Account>) -> Reset {
+pub(crate) fn reset(house: &House, account: Option<Account>) -> Reset {
     let now = house.clock.now().wall;
     let attempt = Attempt {
         id: AttemptId::new_at(now),

@@ -13,8 +13,10 @@ use thumbturn_core::events::{Event, EventKind};
 use thumbturn_core::evidence::{Evidence, Manner, Rule, Step};
 use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId};
 use thumbturn_core::ports::{CommitError, Later, Said, Store, StoreError};
+use thumbturn_core::spaces::Occupied;
 
 use crate::clock::SimClock;
+use crate::rooms::Rooms;
 
 #[derive(Default)]
 pub(crate) struct Rows {
@@ -26,6 +28,7 @@ pub(crate) struct Rows {
     /// In the order in which they ended.
     pub(crate) ended: Vec<AttemptId>,
     pub(crate) events: Vec<Event>,
+    pub(crate) rooms: Rooms,
     pub(crate) commits: usize,
     claims: HashSet<(String, &'static str)>,
     seen: HashSet<EventId>,
@@ -103,6 +106,11 @@ impl Store for Server {
     fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>> {
         self.store.unfinished_attempts(account)
     }
+
+    fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
+        let around = self.store.look(|rows| rows.rooms.around(account, &rows.devices));
+        Box::pin(async { Ok(around) })
+    }
 }
 
 impl MemoryStore {
@@ -111,7 +119,13 @@ impl MemoryStore {
             let full = std::io::Error::other("the disk is full");
             return Err(CommitError::Store(StoreError::Unavailable(Arc::new(full))));
         }
-        self.look(|rows| rows.commit(change))
+        self.look(|rows| {
+            let told = rows.events.len();
+            let done = rows.commit(change);
+            let faults = rows.rooms.check(&rows.devices, &rows.events[told..]);
+            rows.faults.extend(faults);
+            done
+        })
     }
 
     fn accounts(&self) -> Later<'_, Result<Vec<Account>, StoreError>> {
@@ -175,6 +189,12 @@ impl Rows {
                 self.devices.retain(|_, device| device.account != account);
                 self.tell(events);
             }
+            Change::DeviceDeleted { device, events } => {
+                if self.devices.remove(&device).is_none() {
+                    return Err(CommitError::Conflict("device"));
+                }
+                self.tell(events);
+            }
             Change::DeviceEdited { device, after, events, .. } => {
                 let Some(row) = self.devices.get_mut(&device) else { return Err(CommitError::Conflict("device")) };
                 row.is_managed = after.is_managed;
@@ -188,6 +208,7 @@ impl Rows {
                 self.accounts.extend(reset.account.map(|account| (account.id, account)));
                 self.devices.extend(reset.devices.into_iter().map(|device| (device.id, device)));
                 self.attempts.insert(reset.attempt.id, reset.attempt);
+                self.rooms = Rooms::default();
             }
             other => panic!("the engine does not make this change: {other:?}"),
         }

@@ -18,6 +18,7 @@ use thumbturn_core::ids::{AccountId, DeviceId, WorkspaceId};
 use thumbturn_core::locks::{Action, Bolt, Route};
 use thumbturn_core::ports::{Clock, CommitError, Driver, Later, Store, StoreError};
 use thumbturn_core::scope::Scope;
+use thumbturn_core::spaces::Occupied;
 use thumbturn_core::time::Moment;
 use thumbturn_drivers::mqtt::MqttDriver;
 use thumbturn_locksim::{Broker, Lock, Mosquitto, MosquittoConfig, Sim, SimConfig, wait_until};
@@ -120,6 +121,10 @@ impl Store for Shelf {
     }
 
     fn unfinished_attempts(&self, _account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn spaces_around(&self, _account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
         Box::pin(ready(Ok(Vec::new())))
     }
 }

@@ -6,6 +6,7 @@ use thumbturn_core::change::Change;
 use thumbturn_core::devices::Device;
 use thumbturn_core::ids::AccountId;
 use thumbturn_core::ports::{self, CommitError, Later, StoreError};
+use thumbturn_core::spaces::Occupied;
 use thumbturn_powercut::Honesty;
 use thumbturn_store::Store;
 use tokio::runtime::Handle;
@@ -73,6 +74,10 @@ impl ports::Store for Kept {
             return Box::pin(async { Ok(Vec::new()) });
         }
         ports::Store::unfinished_attempts(&self.store, account)
+    }
+
+    fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
+        ports::Store::spaces_around(&self.store, account)
     }
 }
 

@@ -2,12 +2,13 @@ use thumbturn_core::change::Change;
 use thumbturn_core::devices::Device;
 use thumbturn_core::events::{Event, EventKind};
 use thumbturn_core::ids::{AccountId, DeviceId, SpaceId};
-use thumbturn_core::spaces::{Members, Space, SpaceEdit};
+use thumbturn_core::ports;
+use thumbturn_core::spaces::{Members, Occupied, Space, SpaceEdit};
 use thumbturn_store::{AccountFilter, DeviceFilter, EventFilter, PageRequest, SpaceFilter};
 use uuid::Uuid;
 
 use crate::support::{
-    ACCOUNT, ALL, OTHER_WORKSPACE, WORKSPACE, World, account_id, at, device, device_id, elsewhere, event_id,
+    ACCOUNT, ALL, OTHER_WORKSPACE, WORKSPACE, World, account, account_id, at, device, device_id, elsewhere, event_id,
     everything, session_scope,
 };
 
@@ -164,6 +165,52 @@ async fn what_is_deleted_is_in_no_space() {
     world.commit(Change::SpaceDeleted { space: space_id(1), events: Vec::new() }).await;
     assert_eq!(spaces_of(&world, device_id(1)).await, []);
     assert!(world.store.devices(&everything(), &DeviceFilter::default(), ALL).await.unwrap().items.len() == 5);
+}
+
+#[tokio::test]
+async fn the_spaces_around_an_account_are_those_of_its_devices_too_with_all_that_is_in_them() {
+    let world = World::new().await;
+    let (second, second_device) = world.second_account().await;
+    let whole = Space {
+        key: Some("lobby".to_owned()),
+        customer_key: Some("hotel".to_owned()),
+        customer_data: r#"{"address":"High Street 1"}"#.to_owned(),
+        ..space(1)
+    };
+    world.commit(made(whole.clone(), members(&[device_id(3), device_id(1), second_device], &[second]))).await;
+    world.commit(made(space(2), members(&[second_device], &[]))).await;
+    world.commit(made(space(3), members(&[device_id(2)], &[]))).await;
+    world.commit(made(space(4), members(&[], &[ACCOUNT, second]))).await;
+    let around = async |account| ports::Store::spaces_around(&world.store, account).await.unwrap();
+    let occupied =
+        |space, has_account, devices: &[DeviceId]| Occupied { space, has_account, devices: devices.to_vec() };
+    let mut all: Vec<DeviceId> = (0..5).map(device_id).collect();
+    all.push(second_device);
+    assert_eq!(
+        around(second).await,
+        [
+            occupied(whole.clone(), true, &[device_id(1), device_id(3), second_device]),
+            occupied(space(2), false, &[second_device]),
+            occupied(space(4), true, &all),
+        ]
+    );
+    assert_eq!(
+        around(ACCOUNT).await.into_iter().map(|around| (around.space.id, around.has_account)).collect::<Vec<_>>(),
+        [(space_id(1), false), (space_id(3), false), (space_id(4), true)]
+    );
+    assert_eq!(around(account_id(9)).await, []);
+    world.commit(Change::AccountDeleted { account: second, events: Vec::new() }).await;
+    assert_eq!(around(second).await, []);
+}
+
+#[tokio::test]
+async fn an_empty_space_is_around_the_account_that_was_put_there() {
+    let world = World::new().await;
+    let empty = account(1);
+    world.commit(Change::AccountCreated { account: Box::new(empty.clone()), events: Vec::new() }).await;
+    world.commit(made(space(1), members(&[], &[empty.id]))).await;
+    let around = ports::Store::spaces_around(&world.store, empty.id).await.unwrap();
+    assert_eq!(around, [Occupied { space: space(1), has_account: true, devices: Vec::new() }]);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ pub(crate) async fn create(app: App, call: Call, params: CreateSpace) -> Outcome
         return Err(no_entrances());
     }
     let scope = call.caller.scope()?;
+    let _alone = app.engine().changing_spaces().await;
     let asked = Members {
         devices: params.device_ids.iter().flatten().map(|id| DeviceId(id.0)).collect(),
         accounts: params.connected_account_ids.iter().flatten().map(|id| AccountId(id.0)).collect(),
@@ -93,7 +94,7 @@ pub(crate) async fn update(app: App, call: Call, params: UpdateSpace) -> Outcome
         return Err(no_entrances());
     }
     let scope = call.caller.scope()?;
-    let _alone = app.changing_spaces().await;
+    let _alone = app.engine().changing_spaces().await;
     let space = found(&app, &scope, params.space_id, params.space_key.as_deref()).await?;
     let edit = SpaceEdit {
         name: params.name.map(Text::into_string),
@@ -112,7 +113,7 @@ pub(crate) async fn update(app: App, call: Call, params: UpdateSpace) -> Outcome
 /// `/spaces/delete`
 pub(crate) async fn delete(app: App, call: Call, params: DeleteSpace) -> Outcome<()> {
     let scope = call.caller.scope()?;
-    let _alone = app.changing_spaces().await;
+    let _alone = app.engine().changing_spaces().await;
     let space = found(&app, &scope, Some(params.space_id), None).await?;
     let members = app.store().space_members(&scope, space.id).await?;
     let devices = app.store().devices_of_members(&scope, &members).await?;
@@ -225,7 +226,7 @@ async fn all_found(app: &App, scope: &Scope, params: &GetRelatedOfSpaces) -> Out
 /// Puts into a space what is not in it yet.
 async fn put(app: &App, call: &Call, space: thumbturn_api::SpaceId, more: Members) -> Outcome<()> {
     let scope = call.caller.scope()?;
-    let _alone = app.changing_spaces().await;
+    let _alone = app.engine().changing_spaces().await;
     let space = found(app, &scope, Some(space), None).await?;
     change(app, &scope, &space, SpaceEdit::default(), |before| before.with(&more)).await
 }
@@ -233,13 +234,13 @@ async fn put(app: &App, call: &Call, space: thumbturn_api::SpaceId, more: Member
 /// Takes out of a space what is in it.
 async fn take(app: &App, call: &Call, space: thumbturn_api::SpaceId, less: Members) -> Outcome<()> {
     let scope = call.caller.scope()?;
-    let _alone = app.changing_spaces().await;
+    let _alone = app.engine().changing_spaces().await;
     let space = found(app, &scope, Some(space), None).await?;
     devices_of(app, &scope, &less).await?;
     change(app, &scope, &space, SpaceEdit::default(), |before| before.without(&less)).await
 }
 
-/// Changes a space, and what is in it to what `members` makes of it. Only one such change runs at a time.
+/// Changes a space, and what is in it to what `members` makes of it. The caller holds `Engine::changing_spaces`.
 async fn change(
     app: &App,
     scope: &Scope,

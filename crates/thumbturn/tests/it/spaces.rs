@@ -336,6 +336,43 @@ async fn what_is_deleted_leaves_its_spaces() {
     app.ok("/connected_accounts/delete", json!({"connected_account_id": account})).await;
     let body = json!({"space_id": space["space_id"]});
     assert_eq!(app.post("/spaces/get", body).await.field("space")["device_count"], 0);
+    let events = told(&app, &space).await;
+    let (kind, left) = events.last().unwrap();
+    assert_eq!((events.len(), kind.as_str(), left), (2, "space.device_membership_changed", &json!([])));
+}
+
+#[tokio::test]
+async fn a_lock_leaves_its_spaces_with_its_record_and_not_before() {
+    let app = TestApp::start().await;
+    let (account, devices) = app.another_account(2).await;
+    let space = made(&app, json!({"name": "Room", "space_key": "room", "connected_account_ids": [account]})).await;
+    let both = json!({"name": "Niche", "device_ids": devices, "connected_account_ids": [account]});
+    let niche = made(&app, both).await;
+    app.ok("/devices/simulate/remove", json!({"device_id": devices[0]})).await;
+    app.ok("/devices/update", json!({"device_id": devices[1], "is_managed": false})).await;
+    assert_eq!(told(&app, &space).await.len(), 1, "they are still in it");
+    for device in &devices {
+        app.ok("/devices/delete", json!({"device_id": device})).await;
+    }
+    let changed = |devices: Value| ("space.device_membership_changed".to_owned(), devices);
+    for space in [&space, &niche] {
+        assert_eq!(told(&app, space).await[1..], [changed(json!([devices[1]])), changed(json!([]))]);
+    }
+    let shown = app.post("/spaces/get", json!({"space_id": space["space_id"]})).await.field("space");
+    assert_eq!(shown["device_count"], 0);
+    let session = Ask::post("/events/list").bearer(&app.session(&[account]).await);
+    let seen = app.send(session.json(json!({"since": "2000-01-01T00:00:00Z"}))).await.field("events");
+    let is_of_space = |event: &Value| event["event_type"].as_str().unwrap().starts_with("space.");
+    assert!(!seen.as_array().unwrap().iter().any(is_of_space), "spaces are none of a session's business");
+}
+
+#[tokio::test]
+async fn a_reset_takes_the_spaces_with_what_was_told_of_them() {
+    let app = TestApp::start().await;
+    let space = made(&app, json!({"name": "Room", "connected_account_ids": [app.own.account]})).await;
+    app.ok("/workspaces/reset_sandbox", json!({})).await;
+    assert_eq!(app.post("/spaces/list", json!({})).await.field("spaces"), json!([]));
+    assert_eq!(told(&app, &space).await, []);
 }
 
 #[tokio::test]
