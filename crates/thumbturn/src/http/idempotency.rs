@@ -57,7 +57,7 @@ pub(crate) async fn once<E: Endpoint>(
     place: Place,
     work: impl Future<Output = Outcome<E::Response>> + Send + 'static,
 ) -> Outcome<Response> {
-    let running = tokio::spawn(async move {
+    super::routes::to_its_end(async move {
         let alone = app.running().alone(claimed.id).await;
         if let Some(kept) = app.store().kept_call(claimed.id, claimed.at).await? {
             return again(kept.body_hash == claimed.body_hash, kept.answer);
@@ -80,9 +80,8 @@ pub(crate) async fn once<E: Endpoint>(
             tokio::spawn(settle(app, became, (place, alone)));
         }
         answered.map(given)
-    });
-    // A fault of ours in a handler is answered as one.
-    running.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    })
+    .await
 }
 
 /// The claim of a call under `key`. The user whom a header names is a part of it: a publishable key is everybody's.

@@ -46,7 +46,8 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// Serves the endpoint that `handler`'s last parameter declares.
+    /// Serves the endpoint that `handler`'s last parameter declares. What it changes, it changes whole, whether the caller
+    /// waits for it or not.
     #[must_use]
     pub fn on<E, F, Fut>(self, handler: F) -> Self
     where
@@ -121,12 +122,20 @@ where
     }
     let waits = E::CHANGES && E::RESPONSE_KEYS.contains(&"action_attempt");
     let applied = call.preference.applied().filter(|_| waits);
-    let result = handler(app, call, params).await?;
+    let work = handler(app, call, params);
+    let result = if keeps_answers { to_its_end(work).await? } else { work.await? };
     let mut response = super::json(StatusCode::OK, &Envelope::<E>::new(&result));
     if let Some(applied) = applied {
         response.headers_mut().insert("preference-applied", applied);
     }
     Ok(response)
+}
+
+/// Runs a change to its end even if its caller goes away. Whoever changes the same thing next waits for it, and reads what
+/// it became.
+pub(super) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    // A fault of ours in a handler is answered as one.
+    tokio::spawn(work).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 fn read<E: Endpoint>(input: &JsonObject) -> Result<E, ApiError> {

@@ -1,5 +1,8 @@
 //! Spaces: what they hold, what lists and events say of them, and what they refuse.
 
+use std::pin::pin;
+use std::task::Poll;
+
 use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -421,4 +424,34 @@ async fn devices_put_in_at_the_same_time_are_all_in() {
     let sizes: Vec<usize> =
         told(&app, &space).await.iter().map(|(_, devices)| devices.as_array().unwrap().len()).collect();
     assert_eq!(sizes, [0, 1, 2, 3, 4, 5]);
+}
+
+/// Asks, and goes away once the call has come to wait so many times.
+async fn left_alone(asking: impl Future, waits: usize) {
+    let (mut asking, mut left) = (pin!(asking), waits);
+    std::future::poll_fn(|context| {
+        left -= 1;
+        if asking.as_mut().poll(context).is_ready() || left == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_a_space_as_it_was_last_told_of() {
+    let app = TestApp::start().await;
+    for waits in (1..=12).cycle().take(60) {
+        let space = made(&app, json!({"name": "Room"})).await;
+        let body = |device: usize| json!({"space_id": space["space_id"], "device_ids": [app.own.devices[device]]});
+        left_alone(app.post("/spaces/add_devices", body(0)), waits).await;
+        app.ok("/spaces/add_devices", body(1)).await;
+        // A third change comes after whatever the first became.
+        app.ok("/spaces/add_devices", body(2)).await;
+        let inside = app.post("/devices/list", json!({"space_id": space["space_id"]})).await.field("devices");
+        let inside: Vec<&Value> = inside.as_array().unwrap().iter().map(|device| &device["device_id"]).collect();
+        let (_, last) = told(&app, &space).await.pop().unwrap();
+        assert_eq!(last, json!(inside), "gone after {waits} waits");
+        let sizes: Vec<usize> =
+            told(&app, &space).await.iter().map(|(_, devices)| devices.as_array().unwrap().len()).collect();
+        assert_eq!(sizes, (0..=inside.len()).collect::<Vec<_>>(), "gone after {waits} waits");
+    }
 }
