@@ -295,7 +295,7 @@ endpoints! {
             /// The space.
             space_id: SpaceId,
             /// The devices.
-            device_ids: List<DeviceId, 1, { usize::MAX }>,
+            device_ids: Vec<DeviceId>,
         },
     }
 
