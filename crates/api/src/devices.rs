@@ -134,10 +134,14 @@ object! {
 }
 
 impl ReportedDevice {
-    /// The time zone, if one was given.
-    pub fn time_zone(&self) -> Option<&str> {
-        let given = [&self.omnitec_metadata, &self.schlage_metadata, &self.ultraloq_metadata];
-        given.into_iter().flatten().next().map(|metadata| &*metadata.time_zone)
+    /// The time zones that were given, each with the name of the object that it is in.
+    pub fn time_zones(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("omnitec_metadata", &self.omnitec_metadata),
+            ("schlage_metadata", &self.schlage_metadata),
+            ("ultraloq_metadata", &self.ultraloq_metadata),
+        ];
+        all.into_iter().filter_map(|(name, metadata)| Some((name, &*metadata.as_ref()?.time_zone)))
     }
 }
 

@@ -273,19 +273,32 @@ pub(crate) async fn delete(app: App, call: Call, params: DeleteDevice) -> Outcom
 /// `/devices/report_provider_metadata`
 pub(crate) async fn report_provider_metadata(app: App, call: Call, params: ReportProviderMetadata) -> Outcome<()> {
     let scope = call.caller.scope()?;
-    let mut told = Vec::with_capacity(params.devices.len());
-    for (at, reported) in params.devices.iter().enumerate() {
-        let Some(time_zone) = reported.time_zone() else { continue };
-        if TimeZone::get(time_zone).is_err() {
-            let mut problems = Problems::default();
-            let problem = format!("{time_zone:?} is not the IANA name of a time zone");
-            problems.at("devices", |list| list.at(&at.to_string(), |device| device.add(problem)));
-            return Err(ApiError::from(problems).into());
-        }
-        told.push((any(&app, &scope, reported.device_id.0.into()).await?.id, time_zone.to_owned()));
+    let zones = time_zones(&params)?;
+    let mut told = Vec::with_capacity(zones.len());
+    for (device, time_zone) in zones {
+        told.push((any(&app, &scope, device).await?.id, time_zone));
     }
     app.store().commit(Change::TimeZonesTold(told)).await?;
     Ok(())
+}
+
+/// The first time zone that is told of each device, spelled as IANA does.
+fn time_zones(params: &ReportProviderMetadata) -> Outcome<Vec<(DeviceId, String)>> {
+    let (mut zones, mut problems) = (Vec::new(), Problems::default());
+    for (at, reported) in params.devices.iter().enumerate() {
+        let mut first = None;
+        for (metadata, name) in reported.time_zones() {
+            match TimeZone::get(name).ok().as_ref().and_then(TimeZone::iana_name) {
+                Some(known) => first = first.or_else(|| Some(known.to_owned())),
+                None => problems.at("devices", |list| {
+                    let wrong = |zone: &mut Problems| zone.add(format!("{name:?} is not the IANA name of a time zone"));
+                    list.at(&at.to_string(), |device| device.at(metadata, |inner| inner.at("time_zone", wrong)));
+                }),
+            }
+        }
+        zones.extend(first.map(|zone| (reported.device_id.0.into(), zone)));
+    }
+    if problems.is_empty() { Ok(zones) } else { Err(ApiError::from(problems).into()) }
 }
 
 fn edit(device: &domain::Device, params: &UpdateDevice) -> Outcome<domain::Editable> {

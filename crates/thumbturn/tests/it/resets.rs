@@ -159,13 +159,19 @@ async fn time_zones_are_told_for_all_devices_or_for_none() {
     let path = "/devices/report_provider_metadata";
     let refused = app.post(path, json!({"devices": [told(0, "Europe/Berlin"), told(1, "Mars/Olympus")]})).await;
     refused.assert_refused(400, "invalid_input");
-    assert!(refused.body["error"]["validation_errors"]["devices"]["1"].is_object(), "{:#}", refused.body);
+    let at = &refused.body["error"]["validation_errors"]["devices"]["1"]["schlage_metadata"]["time_zone"]["_errors"];
+    assert_eq!(*at, json!(["\"Mars/Olympus\" is not the IANA name of a time zone"]), "{:#}", refused.body);
+    let refused = app.post(path, json!({"devices": [told(0, "Mars/Olympus"), told(1, "Venus")]})).await;
+    assert!(refused.body["error"]["message"].as_str().unwrap().starts_with("2 Input Errors"), "{:#}", refused.body);
+    let two = json!({"omnitec_metadata": {"time_zone": "Europe/Berlin"}, "ultraloq_metadata": {"time_zone": "Venus"},
+        "device_id": app.own.devices[0]});
+    app.post(path, json!({"devices": [two]})).await.assert_refused(400, "invalid_input");
     let unknown = json!({"device_id": Uuid::new_v4(), "ultraloq_metadata": {"time_zone": "Europe/Berlin"}});
     let mixed = json!({"devices": [told(0, "Europe/Berlin"), unknown]});
     app.post(path, mixed).await.assert_refused(404, "device_not_found");
     app.post(path, json!({"devices": []})).await.assert_refused(400, "invalid_input");
     assert_eq!(app.device(0).await.get("location"), None);
-    app.ok(path, json!({"devices": [told(0, "Europe/Berlin"), told(1, "America/New_York")]})).await;
+    app.ok(path, json!({"devices": [told(0, "europe/berlin"), told(1, "America/New_York")]})).await;
     let expected = json!({"time_zone": "Europe/Berlin", "timezone": "Europe/Berlin"});
     assert_eq!(app.device(0).await["location"], expected);
     assert_eq!(app.device(1).await["location"]["time_zone"], "America/New_York");

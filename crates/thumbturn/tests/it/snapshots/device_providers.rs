@@ -119,11 +119,20 @@ async fn report_provider_metadata() {
     /devices/report_provider_metadata 400 invalid_input
     {
       "error": {
-        "message": "\"Mars/Olympus\" is not the IANA name of a time zone for \"devices.0\"",
+        "message": "\"Mars/Olympus\" is not the IANA name of a time zone for \"devices.0.schlage_metadata.time_zone\"",
         "type": "invalid_input",
         "validation_errors": {
           "_errors": [],
-          "devices": {"0": {"_errors": ["\"Mars/Olympus\" is not the IANA name of a time zone"]}, "_errors": []}
+          "devices": {
+            "0": {
+              "_errors": [],
+              "schlage_metadata": {
+                "_errors": [],
+                "time_zone": {"_errors": ["\"Mars/Olympus\" is not the IANA name of a time zone"]}
+              }
+            },
+            "_errors": []
+          }
         }
       },
       "ok": false
