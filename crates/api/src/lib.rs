@@ -51,7 +51,7 @@ pub use error::{ApiError, ErrorBody, ErrorDetail, ErrorType};
 pub use ids::*;
 pub use input::{Request, read_input, read_request};
 pub use metadata::{CustomMetadata, MetadataChanges, MetadataFilter, MetadataValue};
-pub use official_paths::{OFFICIAL_PATHS, documented_paths, is_official_path};
+pub use official_paths::{OFFICIAL_PATHS, documented_paths, is_official_path, official_path};
 pub use params::{JsonObject, Nullable, Param, ParamSet, Strict};
 pub use problems::Problems;
 pub use query::{QueryError, parse_query};

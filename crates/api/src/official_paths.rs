@@ -372,11 +372,18 @@ pub fn documented_paths() -> Vec<&'static str> {
     paths
 }
 
+/// The path of the official API that `path` is, as the API's document writes it: with what is in brackets for what every
+/// caller fills in.
+#[must_use]
+pub fn official_path(path: &str) -> Option<&'static str> {
+    let mut all = OFFICIAL_PATHS.iter().chain(NEWER_PATHS).copied();
+    all.find(|official| if official.contains('[') { matches_pattern(path, official) } else { *official == path })
+}
+
 /// Whether a path belongs to the official API.
+#[must_use]
 pub fn is_official_path(path: &str) -> bool {
-    OFFICIAL_PATHS.binary_search(&path).is_ok()
-        || NEWER_PATHS.contains(&path)
-        || OFFICIAL_PATHS.iter().any(|pattern| pattern.contains('[') && matches_pattern(path, pattern))
+    official_path(path).is_some()
 }
 
 fn matches_pattern(path: &str, pattern: &str) -> bool {
@@ -412,7 +419,8 @@ mod tests {
     fn a_bracketed_segment_stands_for_any_text() {
         assert!(is_official_path("/locks/unlock_door"));
         assert!(is_official_path("/media/get"));
-        assert!(is_official_path("/seam/webhooks/august/42"));
+        let with_brackets = official_path("/seam/webhooks/august/42").unwrap();
+        assert!(with_brackets.starts_with("/seam/webhooks/august/["), "{with_brackets}");
         assert!(!is_official_path("/seam/webhooks/august"));
         assert!(!is_official_path("/seam/webhooks//42"));
         assert!(!is_official_path("/locks/unlock_door/"));

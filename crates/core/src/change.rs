@@ -325,6 +325,17 @@ impl fmt::Debug for KeptAnswer {
     }
 }
 
+/// An idempotency key as it was sent. Its caller may have put anything into it, secrets too, so its `Debug` does not show
+/// it, and a store keeps no more than a keyed hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(pub String);
+
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdempotencyKey(…)")
+    }
+}
+
 /// An idempotency key, claimed for one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyClaim {
@@ -335,7 +346,7 @@ pub struct IdempotencyClaim {
     /// The path that was called.
     pub path: &'static str,
     /// The key.
-    pub key: String,
+    pub key: IdempotencyKey,
     /// A keyed hash of the parameters.
     pub body_hash: String,
     /// When it was claimed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use thumbturn_core::attempts::Outcome;
-use thumbturn_core::change::IdempotencyClaim;
+use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
 use thumbturn_core::commands::Command;
 use thumbturn_core::events::Method;
 use thumbturn_core::hub::{Ticket, outcome_of};
@@ -126,7 +126,7 @@ impl Person {
             workspace: self.world.workspace,
             credential: "api_key",
             path: "/locks/unlock_door",
-            key,
+            key: IdempotencyKey(key),
             body_hash: "0".to_owned(),
             at: self.world.clock.now().wall,
         });

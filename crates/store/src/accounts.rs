@@ -13,6 +13,7 @@ use crate::error::Corrupt;
 use crate::metadata::{self, MetadataValue};
 use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
 use crate::secrets::{Sealed, Secrets};
+use crate::sessions::user_key_hash;
 use crate::sql::Sql;
 use crate::statement::{Columns, Query, Row, Statement, args, one_integer};
 
@@ -198,13 +199,13 @@ pub(crate) fn and_of_customer(sql: &mut Sql, column: &str, workspace: WorkspaceI
     }
 }
 
-/// Adds that `column` is an account granted to the session that holds this user identifier key.
-pub(crate) fn of_user(sql: &mut Sql, column: &str, workspace: WorkspaceId, user_key: &str) {
+/// Adds that `column` is an account granted to the session that holds the user identifier key of this hash.
+pub(crate) fn of_user(sql: &mut Sql, column: &str, workspace: WorkspaceId, user_hash: &str) {
     sql.push(column).push(
         " IN (SELECT g.account_id FROM session_accounts g JOIN client_sessions s ON s.id = g.session_id \
          WHERE s.retired = 0 AND s.workspace_id = ",
     );
-    sql.bind(workspace).push(" AND s.user_identifier_key = ").bind(user_key).push(")");
+    sql.bind(workspace).push(" AND s.user_identifier_hash = ").bind(user_hash).push(")");
 }
 
 /// Adds the condition that an account is in one of these spaces, or has devices in one.
@@ -215,7 +216,13 @@ fn and_in_spaces(sql: &mut Sql, spaces: Option<&Vec<SpaceId>>) {
     sql.within("m.space_id", spaces.iter().copied()).push("))");
 }
 
-fn list(scope: &Scope, filter: &AccountFilter, after: Option<Cursor>, limit: usize) -> Query<Account> {
+fn list(
+    scope: &Scope,
+    filter: &AccountFilter,
+    secrets: &Secrets,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Query<Account> {
     let mut sql = Sql::new(COLUMNS);
     sql.push(" WHERE workspace_id = ").bind(scope.workspace());
     and_seen(&mut sql, "id", scope);
@@ -224,7 +231,8 @@ fn list(scope: &Scope, filter: &AccountFilter, after: Option<Cursor>, limit: usi
     }
     sql.and_eq("customer_key", filter.customer_key.as_ref());
     if let Some(user_key) = &filter.user_identifier_key {
-        of_user(sql.push(" AND "), "id", scope.workspace(), user_key);
+        let user_hash = user_key_hash(secrets, &scope.workspace().to_string(), user_key);
+        of_user(sql.push(" AND "), "id", scope.workspace(), &user_hash);
     }
     and_in_spaces(&mut sql, filter.spaces.as_ref());
     let paged = if filter.ids.is_some() { paged_of_ids } else { paged };
@@ -252,7 +260,7 @@ impl Store {
         filter: &AccountFilter,
         page: PageRequest,
     ) -> Result<Page<Account>, StoreError> {
-        let query = |after, limit| list(scope, filter, after, limit);
+        let query = |after, limit| list(scope, filter, self.secrets(), after, limit);
         let found = if filter.is_plain() {
             self.readers().page(page, query, place).await?
         } else {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use thumbturn_core::attempts::{Attempt, Failure, FailureKind, Outcome};
-use thumbturn_core::change::IdempotencyClaim;
+use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
 use thumbturn_core::evidence::Evidence;
 use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, WorkspaceId};
 use thumbturn_core::locks::Action;
@@ -45,7 +45,7 @@ pub struct Claimed {
 }
 
 /// Inserts a pending attempt on a device that is still there: nobody would end one on a deleted device.
-pub(crate) fn accept(attempt: &Attempt, claim: Option<&IdempotencyClaim>) -> Vec<Statement> {
+pub(crate) fn accept(attempt: &Attempt, claim: Option<&IdempotencyClaim>, secrets: &Secrets) -> Vec<Statement> {
     let insert = Statement::one(
         "INSERT INTO attempts (id, workspace_id, account_id, device_id, action, status, created_at) \
          SELECT CAST($1 AS TEXT), workspace_id, account_id, id, CAST($2 AS TEXT), 'pending', CAST($3 AS BIGINT) \
@@ -60,22 +60,31 @@ pub(crate) fn accept(attempt: &Attempt, claim: Option<&IdempotencyClaim>) -> Vec
         ],
         "device",
     );
-    claim.map(|claim| claim_key(claim, attempt.id)).into_iter().flatten().chain([insert]).collect()
+    claim.map(|claim| claim_key(claim, attempt.id, secrets)).into_iter().flatten().chain([insert]).collect()
 }
 
 /// Claims an idempotency key, once it is no longer remembered from before.
-fn claim_key(claim: &IdempotencyClaim, attempt: AttemptId) -> [Statement; 2] {
+fn claim_key(claim: &IdempotencyClaim, attempt: AttemptId, secrets: &Secrets) -> [Statement; 2] {
+    let IdempotencyClaim { workspace, credential, path, key, body_hash, at } = claim;
+    let key_hash = key_hash(secrets, &workspace.to_string(), credential, path, &key.0);
     let forget = Statement::any(
-        "DELETE FROM idempotency WHERE workspace_id = $1 AND credential = $2 AND path = $3 AND key = $4 \
+        "DELETE FROM idempotency WHERE workspace_id = $1 AND credential = $2 AND path = $3 AND key_hash = $4 \
          AND created_at <= $5",
-        args![claim.workspace, claim.credential, claim.path, &claim.key, forgotten(claim.at)],
+        args![*workspace, *credential, *path, &key_hash, forgotten(*at)],
     );
     let insert = Statement::any(
-        "INSERT INTO idempotency (workspace_id, credential, path, key, body_hash, attempt_id, created_at) \
+        "INSERT INTO idempotency (workspace_id, credential, path, key_hash, body_hash, attempt_id, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        args![claim.workspace, claim.credential, claim.path, &claim.key, &claim.body_hash, attempt, claim.at],
+        args![*workspace, *credential, *path, &key_hash, body_hash, attempt, *at],
     );
     [forget, insert]
+}
+
+/// What is kept of an idempotency key. It cannot be guessed without the key of this installation, and the same text gives
+/// another hash in another workspace, so nobody can tell whether two tenants used one.
+pub(crate) fn key_hash(secrets: &Secrets, workspace: &str, credential: &str, path: &str, key: &str) -> String {
+    // The key comes last: it alone may hold a line break.
+    secrets.keyed_hash(&format!("idempotency key\n{workspace}\n{credential}\n{path}\n{key}"))
 }
 
 /// Claims up to this time are no longer remembered at `now`.
@@ -222,12 +231,13 @@ impl Store {
         workspace: WorkspaceId,
         credential: &str,
         path: &str,
-        key: &str,
+        key: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<Option<Claimed>, StoreError> {
         let sql = "SELECT body_hash, attempt_id, created_at FROM idempotency WHERE workspace_id = $1 \
-                   AND credential = $2 AND path = $3 AND key = $4 AND created_at > $5";
-        let args = args![workspace, credential, path, key, forgotten(now)];
+                   AND credential = $2 AND path = $3 AND key_hash = $4 AND created_at > $5";
+        let key_hash = key_hash(self.secrets(), &workspace.to_string(), credential, path, &key.0);
+        let args = args![workspace, credential, path, key_hash, forgotten(now)];
         let map = |row: &dyn Row| {
             let mut row = Columns::of(row);
             Ok(Claimed { body_hash: row.text()?, attempt: row.id()?, at: row.time()? })

@@ -11,6 +11,8 @@ use crate::accounts::{and_of_customer, of_user};
 use crate::devices::{COLUMNS, and_seen, map};
 use crate::metadata::{self, MetadataValue};
 use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
+use crate::secrets::Secrets;
+use crate::sessions::user_key_hash;
 use crate::sql::Sql;
 use crate::statement::Query;
 
@@ -80,14 +82,15 @@ fn mentions(device: &Device, part: &str) -> bool {
 
 /// Adds the condition that a device may be seen by the session that holds this user identifier key: its account or
 /// itself was granted.
-fn and_of_user(sql: &mut Sql, workspace: WorkspaceId, user_key: Option<&String>) {
+fn and_of_user(sql: &mut Sql, workspace: WorkspaceId, user_key: Option<&String>, secrets: &Secrets) {
     let Some(user_key) = user_key else { return };
-    of_user(sql.push(" AND ("), "account_id", workspace, user_key);
+    let user_hash = user_key_hash(secrets, &workspace.to_string(), user_key);
+    of_user(sql.push(" AND ("), "account_id", workspace, &user_hash);
     sql.push(
         " OR id IN (SELECT g.device_id FROM device_grants g JOIN client_sessions s \
          ON s.user_identity_id = g.user_identity_id WHERE s.retired = 0 AND s.workspace_id = ",
     );
-    sql.bind(workspace).push(" AND s.user_identifier_key = ").bind(user_key).push("))");
+    sql.bind(workspace).push(" AND s.user_identifier_hash = ").bind(user_hash).push("))");
 }
 
 /// Adds the condition that a device is in one of these spaces, by itself or with its account.
@@ -105,7 +108,13 @@ fn and_granted_to(sql: &mut Sql, identity: Option<UserIdentityId>) {
     }
 }
 
-fn list(scope: &Scope, filter: &DeviceFilter, after: Option<Cursor>, limit: usize) -> Query<Device> {
+fn list(
+    scope: &Scope,
+    filter: &DeviceFilter,
+    secrets: &Secrets,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Query<Device> {
     let mut sql = Sql::new(COLUMNS);
     sql.push(" WHERE workspace_id = ").bind(scope.workspace());
     and_seen(&mut sql, "account_id", "id", scope);
@@ -119,7 +128,7 @@ fn list(scope: &Scope, filter: &DeviceFilter, after: Option<Cursor>, limit: usiz
         sql.and_in("device_type", types);
     }
     and_of_customer(&mut sql, "account_id", scope.workspace(), filter.customer_key.as_ref());
-    and_of_user(&mut sql, scope.workspace(), filter.user_identifier_key.as_ref());
+    and_of_user(&mut sql, scope.workspace(), filter.user_identifier_key.as_ref(), secrets);
     and_in_spaces(&mut sql, filter.spaces.as_ref());
     and_granted_to(&mut sql, filter.granted_to);
     sql.and_eq("manufacturer", filter.manufacturer.as_ref().map(|name| name.to_lowercase()));
@@ -144,7 +153,7 @@ impl Store {
         page: PageRequest,
     ) -> Result<Page<Device>, StoreError> {
         if filter.is_plain() {
-            let query = |after, limit| list(scope, filter, after, limit);
+            let query = |after, limit| list(scope, filter, self.secrets(), after, limit);
             return self.readers().page(page, query, place).await;
         }
         self.devices_where(scope, filter, page, |_| true).await
@@ -163,7 +172,7 @@ impl Store {
         keep: impl Fn(&Device) -> bool + Send + Sync,
     ) -> Result<Page<Device>, StoreError> {
         let search = filter.search.as_ref().map(|search| search.to_lowercase());
-        let query = |after, limit| list(scope, filter, after, limit);
+        let query = |after, limit| list(scope, filter, self.secrets(), after, limit);
         let keep = |device: &Device| filter.keeps(device, search.as_deref()) && keep(device);
         self.readers().page_where(page, query, place, keep).await
     }

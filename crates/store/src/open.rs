@@ -109,7 +109,8 @@ fn unlock(connection: &mut Connection, path: &Path, key_path: &Path, was_there: 
             );
         }
         let secrets = Secrets::read_or_make(key_path)?;
-        migrations::migrate(connection, version, |fresh| keep_fingerprint(fresh, &secrets)).map_err(failed)?;
+        let finish = |fresh: &Connection| keep_fingerprint(fresh, &secrets);
+        migrations::migrate(connection, version, &secrets, finish).map_err(failed)?;
         return Ok(secrets);
     }
     // The key comes first: a database that cannot be read is not touched.
@@ -122,7 +123,10 @@ fn unlock(connection: &mut Connection, path: &Path, key_path: &Path, was_there: 
         return Err(OpenError::KeyDiffers { path: key_path.to_owned() });
     }
     if version < migrations::KNOWN {
-        migrations::migrate(connection, version, |_| Ok(())).map_err(failed)?;
+        migrations::migrate(connection, version, &secrets, |_| Ok(())).map_err(failed)?;
+    }
+    if let Err(error) = migrations::scrub(connection) {
+        tracing::warn!(%error, "what an older version kept in clear may still be in the file; the next start tries again");
     }
     Ok(secrets)
 }

@@ -25,6 +25,7 @@ const FORMAT: &str = "1.";
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sealed {
     SessionToken,
+    UserIdentifierKey,
     AccountConfig,
     KeptAnswer,
     EvidenceWords,
@@ -34,6 +35,7 @@ impl Sealed {
     const fn name(self) -> &'static str {
         match self {
             Self::SessionToken => "client_sessions.token",
+            Self::UserIdentifierKey => "client_sessions.user_identifier_key",
             Self::AccountConfig => "accounts.config",
             Self::KeptAnswer => "kept_calls.answer",
             Self::EvidenceWords => "attempts.words",
@@ -59,7 +61,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    fn new(master: &[u8; 32]) -> Self {
+    pub(crate) fn new(master: &[u8; 32]) -> Self {
         let key = Key::from(derive(b"thumbturn seal 1", master));
         Self {
             cipher: XChaCha20Poly1305::new(&key),

@@ -39,16 +39,21 @@ pub struct SessionFilter {
 
 pub(crate) fn insert(session: &ClientSession, secrets: &Secrets) -> Result<Vec<Statement>, StoreError> {
     let token = secrets.seal(Sealed::SessionToken, session.id.0, &session.token)?;
+    let user_key = session.user_identifier_key.as_ref();
+    let user_hash = user_key.map(|key| user_key_hash(secrets, &session.workspace.to_string(), key));
+    let sealed_user = user_key.map(|key| secrets.seal(Sealed::UserIdentifierKey, session.id.0, key)).transpose()?;
     let insert = Statement::any(
-        "INSERT INTO client_sessions (id, workspace_id, short, long_hash, token, user_identifier_key, customer_key, \
-         created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO client_sessions (id, workspace_id, short, long_hash, token, user_identifier_hash, \
+         user_identifier_key, customer_key, created_at, expires_at, revoked_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         args![
             session.id,
             session.workspace,
             &session.short,
             &session.long_hash,
             token,
-            session.user_identifier_key.as_ref(),
+            user_hash,
+            sealed_user,
             session.customer_key.as_ref(),
             session.created_at,
             session.expires_at,
@@ -57,6 +62,11 @@ pub(crate) fn insert(session: &ClientSession, secrets: &Secrets) -> Result<Vec<S
     );
     let identity = session.identity.map(|identity| belongs_to(session.id, identity));
     Ok(std::iter::once(insert).chain(grants(session.id, &session.accounts)).chain(identity).collect())
+}
+
+/// What a user identifier key is found by. Without the key of this installation nobody finds it out by trying.
+pub(crate) fn user_key_hash(secrets: &Secrets, workspace: &str, key: &str) -> String {
+    secrets.keyed_hash(&format!("user identifier key\n{workspace}\n{key}"))
 }
 
 /// Gives a session to an identity of its own workspace, and to no other.
@@ -124,7 +134,7 @@ pub(crate) fn delete(session: ClientSessionId) -> Vec<Statement> {
     ]
 }
 
-/// A row: the session with its token still sealed, and one of its accounts.
+/// A row: the session with its token and its user identifier key still sealed, and one of its accounts.
 type SessionRow = (ClientSession, Option<AccountId>);
 
 fn map(row: &dyn Row) -> Result<SessionRow, Corrupt> {
@@ -147,14 +157,18 @@ fn map(row: &dyn Row) -> Result<SessionRow, Corrupt> {
     Ok((session, row.opt_id()?))
 }
 
-/// Puts the rows of each session together and opens its token.
+/// Puts the rows of each session together and opens what is sealed of it.
 fn gather(rows: Vec<SessionRow>, secrets: &Secrets) -> Result<Vec<ClientSession>, StoreError> {
     let mut sessions: Vec<ClientSession> = Vec::new();
     for (mut session, account) in rows {
         match sessions.last_mut().filter(|last| last.id == session.id) {
             Some(last) => last.accounts.extend(account),
             None => {
-                session.token = secrets.open(Sealed::SessionToken, session.id.0, &session.token)?;
+                let id = session.id.0;
+                session.token = secrets.open(Sealed::SessionToken, id, &session.token)?;
+                let sealed = session.user_identifier_key.take();
+                session.user_identifier_key =
+                    sealed.map(|key| secrets.open(Sealed::UserIdentifierKey, id, &key)).transpose()?;
                 session.accounts.extend(account);
                 sessions.push(session);
             }
@@ -237,8 +251,9 @@ impl Store {
         key: &str,
     ) -> Result<Option<ClientSession>, StoreError> {
         let sql =
-            format!("{COLUMNS} WHERE s.workspace_id = $1 AND s.user_identifier_key = $2 AND s.retired = 0{ORDER}");
-        let query = Query { sql: sql.into(), args: args![workspace, key], map };
+            format!("{COLUMNS} WHERE s.workspace_id = $1 AND s.user_identifier_hash = $2 AND s.retired = 0{ORDER}");
+        let hash = user_key_hash(self.secrets(), &workspace.to_string(), key);
+        let query = Query { sql: sql.into(), args: args![workspace, hash], map };
         Ok(self.find_sessions(query).await?.into_iter().next())
     }
 
@@ -257,9 +272,11 @@ impl Store {
         if let Reach::Session { session, .. } = scope.reach() {
             sql.and_eq("id", Some(*session));
         }
-        sql.and_eq("id", filter.id).and_eq("user_identifier_key", filter.user_identifier_key.as_ref());
+        let workspace = scope.workspace().to_string();
+        let user_key = filter.user_identifier_key.as_ref().map(|key| user_key_hash(self.secrets(), &workspace, key));
+        sql.and_eq("id", filter.id).and_eq("user_identifier_hash", user_key);
         if filter.without_user_identifier_key {
-            sql.push(" AND user_identifier_key IS NULL");
+            sql.push(" AND user_identifier_hash IS NULL");
         }
         sql.and_eq("user_identity_id", filter.identity);
         if filter.without_identity {

@@ -20,7 +20,7 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::WorkspaceChanged(workspace) => {
             Ok(Plan { statements: vec![workspaces::change(&workspace)], stale: vec![Stale::Workspace(workspace.id)] })
         }
-        Change::AcceptAttempt { attempt, claim } => Ok(fresh(attempts::accept(&attempt, claim.as_ref()))),
+        Change::AcceptAttempt { attempt, claim } => Ok(fresh(attempts::accept(&attempt, claim.as_ref(), secrets))),
         Change::FinishAttempt { attempt, outcome, ended_at, evidence, state, events } => {
             let mut statements = vec![attempts::finish(attempt, &outcome, ended_at, &evidence, secrets)?];
             let mut stale = Vec::new();

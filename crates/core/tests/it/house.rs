@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::attempts::{Attempt, FailureKind, Outcome};
-use thumbturn_core::change::IdempotencyClaim;
+use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
 use thumbturn_core::commands::Command;
 use thumbturn_core::devices::{About, Device, DeviceState};
 use thumbturn_core::events::{Event, EventKind, Method};
@@ -190,7 +190,7 @@ impl House {
             workspace: WORKSPACE,
             credential: "api_key",
             path: "/locks/unlock_door",
-            key: key.to_owned(),
+            key: IdempotencyKey(key.to_owned()),
             body_hash: "0".to_owned(),
             at: self.clock.now().wall,
         };

@@ -217,7 +217,7 @@ impl Rows {
 
     fn accept(&mut self, attempt: Attempt, claim: Option<IdempotencyClaim>) -> Result<(), CommitError> {
         if let Some(claim) = claim
-            && !self.claims.insert((claim.key, claim.path))
+            && !self.claims.insert((claim.key.0, claim.path))
         {
             return Err(CommitError::Conflict("idempotency_key"));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
-use thumbturn_core::change::IdempotencyClaim;
+use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
 use thumbturn_core::commands::Command;
 use thumbturn_core::hub::{BeginError, Engine, EngineSettings, Ticket, outcome_of};
 use thumbturn_core::ids::AttemptId;
@@ -68,7 +68,7 @@ impl House {
             workspace: WORKSPACE,
             credential: "api_key",
             path: "/locks/unlock_door",
-            key: key.to_owned(),
+            key: IdempotencyKey(key.to_owned()),
             body_hash: "0".to_owned(),
             at: self.clock.now().wall,
         });

@@ -33,7 +33,7 @@ fn constraint(message: &str) -> &'static str {
         ("idempotency.", "idempotency_key"),
         ("kept_calls.", "kept_call"),
         ("accounts.hub_key", "hub_key"),
-        ("client_sessions.user_identifier_key", "user_identifier_key"),
+        ("client_sessions.user_identifier_hash", "user_identifier_key"),
         ("client_sessions.short", "session_short"),
         ("keys.short", "key_short"),
         ("devices.native_id", "native_id"),

@@ -1,5 +1,5 @@
 use thumbturn_core::attempts::{Attempt, Failure, FailureKind, Outcome};
-use thumbturn_core::change::Change;
+use thumbturn_core::change::{Change, IdempotencyKey};
 use thumbturn_core::locks::{Action, Bolt};
 use thumbturn_store::{AttemptFilter, Claimed, DeviceLookup, PageRequest};
 
@@ -107,8 +107,9 @@ async fn no_attempt_begins_on_a_device_that_is_not_there() {
 #[tokio::test]
 async fn an_idempotency_key_is_claimed_once_and_for_a_day() {
     let world = World::new().await;
-    let lookup = async |key: &'static str, now| {
-        world.store.idempotent(WORKSPACE, "api_key", "/locks/unlock_door", key, at(now)).await.unwrap()
+    let lookup = async |key: &str, now| {
+        let key = IdempotencyKey(key.to_owned());
+        world.store.idempotent(WORKSPACE, "api_key", "/locks/unlock_door", &key, at(now)).await.unwrap()
     };
     world.commit(accept_with_key(1, "k", 0)).await;
     let claimed = Claimed { body_hash: "hash of 1".to_owned(), attempt: attempt_id(1), at: at(0) };
@@ -139,7 +140,8 @@ async fn a_claim_that_fails_with_its_attempt_can_be_made_again() {
 async fn idempotency_keys_are_apart_by_credential_and_path() {
     let world = World::new().await;
     world.commit(accept_with_key(1, "k", 0)).await;
-    let find = |workspace, credential, path| world.store.idempotent(workspace, credential, path, "k", at(1));
+    let key = IdempotencyKey("k".to_owned());
+    let find = |workspace, credential, path| world.store.idempotent(workspace, credential, path, &key, at(1));
     assert!(find(WORKSPACE, "client_session", "/locks/unlock_door").await.unwrap().is_none());
     assert!(find(WORKSPACE, "api_key", "/locks/lock_door").await.unwrap().is_none());
     assert!(find(crate::support::OTHER_WORKSPACE, "api_key", "/locks/unlock_door").await.unwrap().is_none());

@@ -5,10 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use thumbturn_core::attempts::Outcome;
-use thumbturn_core::change::Change;
-use thumbturn_store::{DeviceLookup, OpenError, OpenOptions, Store};
+use thumbturn_core::change::{Change, IdempotencyKey};
+use thumbturn_core::credentials::ClientSession;
+use thumbturn_store::{Claimed, DeviceLookup, OpenError, OpenOptions, Store};
 
-use crate::support::{ACCOUNT, WORKSPACE, World, attempt_id, device_id, everything, open, session};
+use crate::support::{
+    ACCOUNT, OTHER_WORKSPACE, WORKSPACE, World, accept_with_key, at, attempt_id, device_id, everything, open, session,
+    session_id,
+};
 
 fn try_open(dir: &Path) -> Result<Store, OpenError> {
     thumbturn_store::open(OpenOptions::new(dir))
@@ -155,29 +159,127 @@ async fn a_database_that_others_may_read_is_closed_to_them() {
     assert_eq!(mode(&database), 0o600);
 }
 
-/// A database of the first release, with a device and an attempt, as this program finds it.
-#[tokio::test]
-async fn an_older_database_is_brought_up_to_date_with_what_it_holds() {
-    let dir = tempfile::tempdir().unwrap();
-    drop(open(dir.path()));
-    let path = dir.path().join(thumbturn_store::DATABASE_FILE);
+/// A database after so many steps, and nothing in it but what every database has.
+fn older(dir: &Path, steps: &[&str]) -> rusqlite::Connection {
+    drop(open(dir));
+    let path = dir.join(thumbturn_store::DATABASE_FILE);
     let fingerprint: String = {
         let database = rusqlite::Connection::open(&path).unwrap();
         let sql = "SELECT value FROM settings WHERE key = 'key_fingerprint'";
         database.query_row(sql, [], |row| row.get(0)).unwrap()
     };
-    for file in fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()) {
+    for file in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
         if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(thumbturn_store::DATABASE_FILE)) {
             fs::remove_file(file).unwrap();
         }
     }
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();
-    old.execute_batch(
-        "CREATE TABLE schema_version (version BIGINT PRIMARY KEY); INSERT INTO schema_version VALUES (1)",
-    )
-    .unwrap();
+    old.pragma_update(None, "journal_mode", "WAL").unwrap();
+    old.execute_batch("CREATE TABLE schema_version (version BIGINT PRIMARY KEY)").unwrap();
+    for (step, number) in steps.iter().zip(1..) {
+        old.execute_batch(step).unwrap();
+        old.execute("INSERT INTO schema_version VALUES (?1)", [number]).unwrap();
+    }
     old.execute("INSERT INTO settings VALUES ('key_fingerprint', ?1)", [fingerprint]).unwrap();
+    old
+}
+
+const STEPS: [&str; 4] = [
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_actions.sql"),
+    include_str!("../../migrations/0003_spaces_and_identities.sql"),
+    include_str!("../../migrations/0004_evidence.sql"),
+];
+
+/// Whether a text stands in clear in any file of a data directory.
+fn is_in_files(dir: &Path, text: &str) -> bool {
+    let holds = |bytes: Vec<u8>| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    fs::read_dir(dir).unwrap().any(|entry| holds(fs::read(entry.unwrap().path()).unwrap()))
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_not_in_the_files() {
+    let world = World::new().await;
+    world.commit(accept_with_key(1, "canary in a key", 0)).await;
+    assert!(is_in_files(world.dir.path(), "hash of 1"), "what is beside it is there");
+    assert!(!is_in_files(world.dir.path(), "canary in a key"));
+    assert!(!format!("{:?}", accept_with_key(1, "canary in a key", 0)).contains("canary"));
+}
+
+/// Found under the same keys, and nothing of them is left, not even of those that were deleted before.
+#[tokio::test]
+async fn idempotency_keys_of_an_older_database_are_hashed_and_their_text_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = older(dir.path(), &STEPS);
+    let workspace = WORKSPACE.to_string();
+    let insert = "INSERT INTO idempotency VALUES (?1, 'api_key', '/locks/unlock_door', ?2, ?3, ?4, ?5)";
+    for n in 0..200_u128 {
+        let (key, hash) = (format!("canary key {n}."), format!("hash of {n}"));
+        let made = rusqlite::params![workspace, key, hash, attempt_id(n).to_string(), at(0).as_microsecond()];
+        old.execute(insert, made).unwrap();
+    }
+    old.execute("DELETE FROM idempotency WHERE body_hash <> 'hash of 7'", []).unwrap();
+    drop(old);
+    assert!(is_in_files(dir.path(), "canary key"));
+
+    let store = open(dir.path());
+    assert!(!is_in_files(dir.path(), "canary key"));
+    let find = async |key: &str| {
+        let key = IdempotencyKey(key.to_owned());
+        store.idempotent(WORKSPACE, "api_key", "/locks/unlock_door", &key, at(1)).await.unwrap()
+    };
+    let expected = Claimed { body_hash: "hash of 7".to_owned(), attempt: attempt_id(7), at: at(0) };
+    assert_eq!(find("canary key 7.").await, Some(expected));
+    assert_eq!(find("canary key 8.").await, None);
+    drop(store);
+    let direct = rusqlite::Connection::open(dir.path().join(thumbturn_store::DATABASE_FILE)).unwrap();
+    let due = "SELECT COUNT(*) FROM settings WHERE key = 'scrub_due'";
+    assert_eq!(direct.query_row(due, [], |row| row.get::<_, i64>(0)).unwrap(), 0, "the file is written anew once");
+}
+
+/// Found under the same key and shown as it was, and its text is gone from the file.
+#[tokio::test]
+async fn user_identifier_keys_of_an_older_database_are_sealed() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = older(dir.path(), &STEPS);
+    let workspace = WORKSPACE.to_string();
+    old.execute("INSERT INTO workspaces VALUES (?1, 'w', 'c', 1, 0, 1, NULL, '{}', 1)", [&workspace]).unwrap();
+    let insert = "INSERT INTO client_sessions (id, workspace_id, short, long_hash, token, user_identifier_key, \
+                  created_at, expires_at) VALUES (?1, ?2, ?3, 'h', 'sealed', ?4, 1, 2)";
+    for n in 1..3 {
+        let (id, short) = (session_id(n).to_string(), format!("s{n}"));
+        old.execute(insert, [&id, &workspace, &short, &format!("canary user {n}.")]).unwrap();
+    }
+    drop(old);
+    drop(open(dir.path()));
+    assert!(!is_in_files(dir.path(), "canary user"));
+    let (sealed, hash): (String, String) = {
+        let direct = rusqlite::Connection::open(dir.path().join(thumbturn_store::DATABASE_FILE)).unwrap();
+        let sql = "SELECT user_identifier_key, user_identifier_hash FROM client_sessions WHERE short = 's1'";
+        direct.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    };
+    assert!(sealed.starts_with("1.") && hash.len() == 64, "{sealed} {hash}");
+}
+
+#[tokio::test]
+async fn a_user_identifier_key_is_sealed_and_found() {
+    let world = World::new().await;
+    let jane = |n| ClientSession { user_identifier_key: Some("canary user".to_owned()), ..session(n, &[ACCOUNT]) };
+    world.commit(Change::SessionCreated(Box::new(jane(1)))).await;
+    let taken = world.conflict(Change::SessionCreated(Box::new(jane(2)))).await;
+    assert_eq!(taken, "user_identifier_key", "one at a time has it");
+    assert!(!is_in_files(world.dir.path(), "canary user"));
+    let found = world.store.session_by_user_key(WORKSPACE, "canary user").await.unwrap().unwrap();
+    assert_eq!(found, jane(1));
+    assert_eq!(world.store.session_by_user_key(WORKSPACE, "canary").await.unwrap(), None);
+    assert_eq!(world.store.session_by_user_key(OTHER_WORKSPACE, "canary user").await.unwrap(), None);
+}
+
+/// A database of the first release, with a device and an attempt, as this program finds it.
+#[tokio::test]
+async fn an_older_database_is_brought_up_to_date_with_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = older(dir.path(), &STEPS[..1]);
     let (workspace, account) = (WORKSPACE.to_string(), ACCOUNT.to_string());
     let (device, attempt) = (device_id(1).to_string(), attempt_id(1).to_string());
     old.execute("INSERT INTO workspaces VALUES (?1, 'w', 'c', 1, 0, 1, NULL, '{}', 1)", [&workspace]).unwrap();

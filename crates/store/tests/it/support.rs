@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use thumbturn_core::accounts::{Account, LinkState, Provider};
 use thumbturn_core::attempts::{Attempt, Outcome};
-use thumbturn_core::change::{Change, IdempotencyClaim, SetUp};
+use thumbturn_core::change::{Change, IdempotencyClaim, IdempotencyKey, SetUp};
 use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
 use thumbturn_core::devices::{About, Device, DeviceState, Reach};
 use thumbturn_core::events::{Event, EventKind, Method};
@@ -256,7 +256,7 @@ pub(crate) fn accept_with_key(n: u128, key: &str, seconds: i64) -> Change {
         workspace: WORKSPACE,
         credential: "api_key",
         path: "/locks/unlock_door",
-        key: key.to_owned(),
+        key: IdempotencyKey(key.to_owned()),
         body_hash: format!("hash of {n}"),
         at: at(seconds),
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thumbturn_api::action_attempts::ActionAttempt;
 use thumbturn_api::{Endpoint, ErrorType};
 use thumbturn_core::attempts::Attempt;
-use thumbturn_core::change::IdempotencyClaim;
+use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
 use thumbturn_core::commands::Command;
 use thumbturn_core::hub::{BeginError, OutcomeWatch, outcome_of};
 use thumbturn_core::ids::DeviceId;
@@ -66,7 +66,7 @@ fn claim(app: &App, call: &Call, scope: &Scope, path: &'static str) -> Outcome<O
         workspace: scope.workspace(),
         credential: call.caller.kind(),
         path,
-        key,
+        key: IdempotencyKey(key),
         body_hash: app.store().call_hash(&call.canonical_input()),
         at: app.now(),
     }))

@@ -44,14 +44,19 @@ async fn health(app: &App) -> Outcome<Health> {
     Err(Failure::unavailable("The database does not answer").beside(fields.unwrap_or_default()))
 }
 
+/// Paths that are answered outside the API's envelope rules.
+const PROBES: [&str; 6] =
+    ["/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/", "/thumbturn/images/lock.svg"];
+
+/// The probe at `path`.
+pub(crate) fn probed(path: &str) -> Option<&'static str> {
+    PROBES.into_iter().find(|probe| *probe == path)
+}
+
 /// What is answered outside the API's envelope rules: probes, the API as a document and as a page, and the picture that
 /// devices link to.
 pub(crate) async fn probe(app: &App, method: &Method, path: &str) -> Option<Response> {
-    const PROBES: [&str; 6] =
-        ["/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/", "/thumbturn/images/lock.svg"];
-    if !PROBES.contains(&path) {
-        return None;
-    }
+    let path = probed(path)?;
     if let Err(failure) = super::check_method(&[Method::GET, Method::POST], method) {
         return Some(failure.into_response());
     }

@@ -47,7 +47,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
-use thumbturn_api::{ErrorType, is_official_path, read_input};
+use thumbturn_api::{ErrorType, official_path, read_input};
 
 use self::call::{Call, Caller, Place};
 use self::errors::{Failure, Outcome};
@@ -170,10 +170,9 @@ async fn handle(State(app): State<App>, request: Request) -> Response {
 /// Judges and answers one request, and logs it without its secrets.
 async fn answer(app: &App, request: Request, id: &str) -> Response {
     let started = tokio::time::Instant::now();
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
     let (parts, mut body) = request.into_parts();
-    let response = match health::probe(app, &method, &path).await {
+    let path = known_path(app, parts.uri.path());
+    let response = match health::probe(app, &parts.method, path).await {
         Some(response) => response,
         None => match app.admit() {
             Some(place) => guarded(app, &parts, &mut body, &Arc::new(place)).await,
@@ -182,7 +181,7 @@ async fn answer(app: &App, request: Request, id: &str) -> Response {
     };
     discard(&parts.headers, body).await;
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::debug!(request.id = id, %method, path, status = response.status().as_u16(), duration_ms, "answered");
+    tracing::debug!(request.id = id, method = known_method(&parts.method), path, status = response.status().as_u16(), duration_ms, "answered");
     response
 }
 
@@ -211,11 +210,24 @@ async fn dispatch(app: &App, parts: &Parts, body: &mut Body, place: &Place) -> O
 }
 
 fn no_route(path: &str) -> Failure {
-    if is_official_path(path) {
+    if let Some(path) = official_path(path) {
         Failure::new(ErrorType::NotImplemented, format!("{path} is not implemented by this server yet"))
     } else {
-        Failure::new(ErrorType::NotFound, format!("There is nothing at {path}"))
+        Failure::new(ErrorType::NotFound, "There is nothing at this path")
     }
+}
+
+/// The method, if it is one that anything answers to: a client may send any word.
+fn known_method(method: &Method) -> &'static str {
+    let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
+    let names = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    known.iter().position(|known| known == method).map_or("(unknown)", |at| names[at])
+}
+
+/// The path, if it is one of ours or the official API's. Any other is the caller's own text, and may hold a token.
+fn known_path(app: &App, path: &str) -> &'static str {
+    let served = app.routes().find(path).map(|route| route.path);
+    served.or_else(|| health::probed(path)).or_else(|| official_path(path)).unwrap_or("(unknown)")
 }
 
 fn check_method(methods: &[Method], method: &Method) -> Outcome<()> {

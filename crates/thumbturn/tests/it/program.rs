@@ -449,6 +449,12 @@ async fn the_log_holds_no_secret_at_any_level() {
     let hub = json!({"provider": "mqtt", "config": {"url": "mqtt://127.0.0.1:1", "username": "u", "password": "canarycanarycanary"}});
     server.post(&key, "/thumbturn/connected_accounts/create", hub).await;
     server.post(&key, "/locks/unlock_door", json!({"device_id": device, "token": unknown})).await.ok();
+    for path in ["/foo", "/seam/webhooks/august"] {
+        let refused = server.post(&key, &format!("{path}/{unknown}"), json!({})).await;
+        assert!(!refused.body.to_string().contains("canary"), "{:#}", refused.body);
+    }
+    let method = http::Method::from_bytes(unknown.as_bytes()).unwrap();
+    server.send(Ask::new(method, "/locks/unlock_door")).await.unwrap();
     server.signal("TERM");
     server.wait();
     let mut log = String::new();

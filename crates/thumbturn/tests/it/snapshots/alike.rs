@@ -304,7 +304,7 @@ async fn paths_that_are_not_served() {
     let app = TestApp::start().await;
     assert_snapshot!(paths(&app, &["/", "/locks", "/locks/unlock_door/"]).await, @r#"
     every other path 404 not_found
-    {"error": {"message": "There is nothing at [its own]", "type": "not_found"}, "ok": false}
+    {"error": {"message": "There is nothing at this path", "type": "not_found"}, "ok": false}
     "#);
     assert_snapshot!(paths(&app, &["/access_codes/create", "/webhooks/list"]).await, @r#"
     every other path 501 not_implemented
