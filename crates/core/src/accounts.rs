@@ -16,6 +16,9 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Sandbox, Self::Mqtt];
+
     /// The word used in requests and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -28,7 +31,7 @@ impl Provider {
     /// The provider that `word` names.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Sandbox, Self::Mqtt].into_iter().find(|provider| provider.as_str() == word)
+        Self::ALL.into_iter().find(|provider| provider.as_str() == word)
     }
 
     /// The name people read.

@@ -18,6 +18,7 @@ pub mod hub;
 pub mod ids;
 pub mod locks;
 pub mod memory;
+pub mod meter;
 pub mod pins;
 pub mod ports;
 pub mod scope;

@@ -108,13 +108,7 @@ fn and_granted_to(sql: &mut Sql, identity: Option<UserIdentityId>) {
     }
 }
 
-fn list(
-    scope: &Scope,
-    filter: &DeviceFilter,
-    secrets: &Secrets,
-    after: Option<Cursor>,
-    limit: usize,
-) -> Query<Device> {
+fn list(scope: &Scope, filter: &DeviceFilter, secrets: &Secrets, after: Option<Cursor>, limit: usize) -> Query<Device> {
     let mut sql = Sql::new(COLUMNS);
     sql.push(" WHERE workspace_id = ").bind(scope.workspace());
     and_seen(&mut sql, "account_id", "id", scope);

@@ -32,6 +32,8 @@ pub(crate) struct Folder {
     ask: Option<SyncSender<()>>,
     done: Receiver<()>,
     is_folding: bool,
+    /// How long the log was when it was last looked at.
+    pub(crate) seen: sqlite::LogState,
     fold_at: i64,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,7 +53,8 @@ impl Folder {
             }
         };
         let thread = std::thread::Builder::new().name("store-folder".into()).spawn(work)?;
-        Ok(Self { ask: Some(ask), done, is_folding: false, fold_at: FOLD_AT, thread: Some(thread) })
+        let seen = sqlite::LogState::default();
+        Ok(Self { ask: Some(ask), done, is_folding: false, seen, fold_at: FOLD_AT, thread: Some(thread) })
     }
 
     /// Does what is due. The writer calls this after each commit; it waits for nobody, but for readers of a log that is
@@ -64,7 +67,8 @@ impl Folder {
             self.is_folding = false;
             return self.fold_rest(writer);
         }
-        if sqlite::log_state(writer)?.unfolded() < self.fold_at {
+        self.seen = sqlite::log_state(writer)?;
+        if self.seen.unfolded() < self.fold_at {
             return Ok(());
         }
         self.is_folding = self.ask.as_ref().is_some_and(|ask| ask.try_send(()).is_ok());
@@ -73,9 +77,10 @@ impl Folder {
     }
 
     /// Folds what the thread has left. The next commit begins the log anew if nobody reads in it.
-    fn fold_rest(&self, writer: &Connection) -> rusqlite::Result<()> {
+    fn fold_rest(&mut self, writer: &Connection) -> rusqlite::Result<()> {
         sqlite::fold_some(writer)?;
-        if sqlite::log_state(writer)?.pages >= self.fold_at * TOO_LONG {
+        self.seen = sqlite::log_state(writer)?;
+        if self.seen.pages >= self.fold_at * TOO_LONG {
             sqlite::begin_log_anew(writer)?;
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::caches::Caches;
 use crate::error::OpenError;
 use crate::files::{self, DATABASE_FILE, KEY_FILE};
 use crate::folding::{Folder, FolderError};
+use crate::meter::{NoMeter, StoreMeter};
 use crate::migrations;
 use crate::reader::Readers;
 use crate::secrets::Secrets;
@@ -31,6 +32,8 @@ pub struct OpenOptions {
     pub readers: usize,
     /// What time it is, for the times of commits.
     pub clock: WallClock,
+    /// Who counts what is done.
+    pub meter: Arc<dyn StoreMeter>,
     /// The registered SQLite VFS that holds the database; `None`: the system's. For tests that cut the power: only
     /// SQLite's own files are on it, the folder, its lock and the key file stay where they are.
     pub vfs: Option<String>,
@@ -49,7 +52,8 @@ impl fmt::Debug for OpenOptions {
 }
 
 impl OpenOptions {
-    /// The defaults: the key beside the database, 4096 waiting changes, 4 readers, the system's clock.
+    /// The defaults: the key beside the database, 4096 waiting changes, 4 readers, the system's clock, nobody who
+    /// counts.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -57,6 +61,7 @@ impl OpenOptions {
             queue: 4096,
             readers: 4,
             clock: Arc::new(Timestamp::now),
+            meter: Arc::new(NoMeter),
             vfs: None,
         }
     }
@@ -89,7 +94,8 @@ pub fn open(options: OpenOptions) -> Result<Store, OpenError> {
         FolderError::Database(source) => failed(source),
         FolderError::Thread(source) => files::io_error(&path, source),
     })?;
-    let parts = WriterParts { connection, folder, caches: Arc::clone(&caches), clock: options.clock, last_event, lock };
+    let (clock, meter) = (options.clock, options.meter);
+    let parts = WriterParts { connection, folder, caches: Arc::clone(&caches), clock, meter, last_event, lock };
     let writer = Writer::start(parts, options.queue).map_err(|source| files::io_error(&path, source))?;
     Ok(Store::new(Parts { writer, readers, caches, secrets }))
 }

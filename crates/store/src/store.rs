@@ -107,6 +107,12 @@ impl Store {
         }
     }
 
+    /// How many changes wait to be written, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (usize, usize) {
+        self.parts.writer.queue()
+    }
+
     /// Commits what is queued and takes nothing more, on any handle. Reads still work.
     pub async fn close(&self) {
         self.parts.writer.close().await;

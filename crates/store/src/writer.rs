@@ -9,6 +9,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::caches::{Caches, Stale};
 use crate::error::{again, unavailable};
 use crate::folding::Folder;
+use crate::meter::{Group, StoreMeter};
 use crate::sqlite::{self, Failure};
 use crate::statement::Statement;
 
@@ -46,6 +48,7 @@ pub(crate) struct Writer {
     /// Whether the last commit failed.
     failing: Arc<AtomicBool>,
     queue: mpsc::Sender<Message>,
+    meter: Arc<dyn StoreMeter>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -55,6 +58,7 @@ pub(crate) struct WriterParts {
     pub(crate) folder: Folder,
     pub(crate) caches: Arc<Caches>,
     pub(crate) clock: WallClock,
+    pub(crate) meter: Arc<dyn StoreMeter>,
     /// The time of the newest event, in microseconds.
     pub(crate) last_event: i64,
     /// Held as long as the thread may write.
@@ -66,19 +70,28 @@ impl Writer {
     pub(crate) fn start(parts: WriterParts, capacity: usize) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(capacity.max(1));
         let failing = Arc::new(AtomicBool::new(false));
+        let meter = Arc::clone(&parts.meter);
         let thread = Thread::new(parts, Arc::clone(&failing));
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(waiting))?;
-        Ok(Self { failing, queue, thread: Mutex::new(Some(thread)) })
+        Ok(Self { failing, queue, meter, thread: Mutex::new(Some(thread)) })
     }
 
     /// Commits one change and says how many rows it touched. Waits for the disk, not for room in the queue.
     pub(crate) async fn commit(&self, plan: Plan) -> Answer {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Message::Change(plan, reply)).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => CommitError::Busy,
+            mpsc::error::TrySendError::Full(_) => {
+                self.meter.turned_away();
+                CommitError::Busy
+            }
             mpsc::error::TrySendError::Closed(_) => closed().into(),
         })?;
         answer.await.unwrap_or_else(|_| Err(closed().into()))
+    }
+
+    /// How many changes wait, and how many may.
+    pub(crate) fn queue(&self) -> (usize, usize) {
+        (self.queue.max_capacity() - self.queue.capacity(), self.queue.max_capacity())
     }
 
     /// Whether the thread still takes changes.
@@ -136,6 +149,7 @@ struct Thread {
     folder: Option<Folder>,
     caches: Arc<Caches>,
     clock: CommitClock,
+    meter: Arc<dyn StoreMeter>,
     failing: Arc<AtomicBool>,
     _lock: File,
 }
@@ -157,9 +171,9 @@ struct Waiting {
 
 impl Thread {
     fn new(parts: WriterParts, failing: Arc<AtomicBool>) -> Self {
-        let clock = CommitClock { clock: parts.clock, last: parts.last_event };
-        let folder = Some(parts.folder);
-        Self { connection: parts.connection, folder, caches: parts.caches, clock, failing, _lock: parts.lock }
+        let WriterParts { connection, folder, caches, clock, meter, last_event, lock } = parts;
+        let clock = CommitClock { clock, last: last_event };
+        Self { connection, folder: Some(folder), caches, clock, meter, failing, _lock: lock }
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
@@ -190,9 +204,11 @@ impl Thread {
         if batch.is_empty() {
             return;
         }
+        let began = Instant::now();
         let answers = self.try_batch(batch).unwrap_or_else(|error| self.fail_batch(batch.len(), error));
-        let failed = answers.iter().any(|answer| matches!(answer, Err(CommitError::Store(_))));
-        self.failing.store(failed, Ordering::Release);
+        let group = tally(&answers, began);
+        self.failing.store(group.failed > 0, Ordering::Release);
+        self.meter.group(group);
         self.caches.forget(batch.iter().flat_map(|waiting| &waiting.plan.stale));
         for (waiting, answer) in batch.drain(..).zip(answers) {
             // A caller that went away does not undo its change.
@@ -201,9 +217,12 @@ impl Thread {
     }
 
     fn fold(&mut self) {
-        if let Some(Err(error)) = self.folder.as_mut().map(|folder| folder.step(&self.connection)) {
+        let Some(folder) = self.folder.as_mut() else { return };
+        if let Err(error) = folder.step(&self.connection) {
             tracing::warn!(%error, "the database's log could not be folded into it; it is tried again");
         }
+        let pages = |pages: i64| u64::try_from(pages).unwrap_or(0);
+        self.meter.log(pages(folder.seen.pages), pages(folder.seen.unfolded()));
     }
 
     fn try_batch(&mut self, batch: &[Waiting]) -> Result<Vec<Answer>, rusqlite::Error> {
@@ -262,6 +281,19 @@ impl Thread {
     }
 }
 
+/// What became of the changes of a group that began then.
+fn tally(answers: &[Answer], began: Instant) -> Group {
+    let mut group = Group { written: 0, refused: 0, failed: 0, took: began.elapsed() };
+    for answer in answers {
+        match answer {
+            Ok(_) => group.written += 1,
+            Err(CommitError::Store(_)) => group.failed += 1,
+            Err(_) => group.refused += 1,
+        }
+    }
+    group
+}
+
 fn answer_to(failure: Failure) -> CommitError {
     match failure {
         Failure::Conflict(name) => CommitError::Conflict(name),
@@ -286,6 +318,7 @@ mod tests {
             folder: Folder::start(&path, None).unwrap(),
             caches: Arc::new(Caches::new()),
             clock: Arc::new(Timestamp::now),
+            meter: Arc::new(crate::meter::NoMeter),
             last_event: 0,
             lock: tempfile::tempfile().unwrap(),
         };

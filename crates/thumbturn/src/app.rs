@@ -22,6 +22,7 @@ use crate::http::reference::Reference;
 use crate::http::routes::Routes;
 use crate::hubs::Hubs;
 use crate::limits::ActionLimits;
+use crate::metrics::Metrics;
 
 /// Most items that one page holds, whatever was asked for; the contract's largest default is 22,900.
 pub(crate) const LARGEST_PAGE: usize = 25_000;
@@ -58,6 +59,10 @@ pub struct Parts {
     pub reference: Reference,
     /// How many requests may be answered at the same time.
     pub concurrent_requests: usize,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether `/metrics` is served beside the API.
+    pub shows_metrics: bool,
 }
 
 struct State {
@@ -179,6 +184,25 @@ impl App {
     #[must_use]
     pub fn admit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.admission).try_acquire_owned().ok()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.parts.metrics
+    }
+
+    /// Whether `/metrics` is served beside the API.
+    #[must_use]
+    pub fn shows_metrics(&self) -> bool {
+        self.0.parts.shows_metrics
+    }
+
+    /// How many requests are being answered.
+    #[must_use]
+    pub fn running_requests(&self) -> u64 {
+        let free = self.0.admission.available_permits();
+        u64::try_from(self.0.parts.concurrent_requests.saturating_sub(free)).unwrap_or(u64::MAX)
     }
 
     /// The calls under an idempotency key that run at present.

@@ -217,8 +217,12 @@ impl Place {
 /// # Errors
 /// [`OpenError`], also if another process has it open.
 pub fn open_store(config: &Config) -> Result<Store, OpenError> {
-    let options = OpenOptions { key_file: Some(config.key_file()), ..OpenOptions::new(&config.data_dir) };
-    thumbturn_store::open(options)
+    thumbturn_store::open(store_options(config))
+}
+
+/// How to open the store of these settings.
+pub(crate) fn store_options(config: &Config) -> OpenOptions {
+    OpenOptions { key_file: Some(config.key_file()), ..OpenOptions::new(&config.data_dir) }
 }
 
 fn now() -> jiff::Timestamp {

@@ -43,6 +43,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Webhooks.
     pub webhooks: Webhooks,
+    /// Figures for the operator.
+    pub metrics: MetricsSettings,
 }
 
 /// Settings of lock actions.
@@ -137,6 +139,17 @@ pub struct Webhooks {
     pub ca_file: PathBuf,
     /// Whether webhooks may go to private addresses, and without TLS.
     pub allow_private_addresses: bool,
+}
+
+/// Figures for the operator.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Whether `/metrics` is served.
+    pub enabled: bool,
+    /// An address of its own to serve it on, instead of the API's.
+    #[serde(deserialize_with = "address_or_none")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// What the command line sets.
@@ -416,6 +429,15 @@ fn understand(all: Table) -> Result<Config, toml::de::Error> {
     Config::deserialize(all)
 }
 
+/// An address, or an empty text for none.
+fn address_or_none<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(input)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| serde::de::Error::custom("expected an address with its port, or an empty text"))
+}
+
 fn list<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -478,6 +500,13 @@ mod tests {
     }
 
     #[test]
+    fn metrics_may_have_an_address_of_their_own() {
+        assert_eq!(load(&[]).unwrap().metrics.listen, None);
+        let apart = load(&[("THUMBTURN_METRICS__LISTEN", "127.0.0.1:9100")]).unwrap();
+        assert_eq!(apart.metrics.listen.unwrap().port(), 9100);
+    }
+
+    #[test]
     fn a_list_may_be_written_with_commas() {
         let config = load(&[("THUMBTURN_CORS__ALLOWED_ORIGINS", "https://a.example, https://b.example")]).unwrap();
         assert_eq!(config.cors.allowed_origins, ["https://a.example", "https://b.example"]);
@@ -495,6 +524,8 @@ mod tests {
             ("THUMBTURN_PUBLIC_URL", "ftp://x", "public_url"),
             ("THUMBTURN_PUBLIC_URL", "http://", "public_url"),
             ("THUMBTURN_LISTEN", "nowhere", "THUMBTURN_LISTEN"),
+            ("THUMBTURN_METRICS__LISTEN", "nowhere", "`metrics.listen` is by default \"\""),
+            ("THUMBTURN_METRICS__ENABLED", "maybe", "`metrics.enabled` is by default true"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", r#"["https://a.example"]"#, "cors.allowed_origins"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", "*", "cors.allowed_origins is `*`"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", "https://a.example/", "without a path"),

@@ -13,6 +13,7 @@ pub mod http;
 pub mod hubs;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub mod serve;
 pub mod setup;
 pub mod tokens;

@@ -13,13 +13,13 @@ use thumbturn_core::hub::{Engine, EngineSettings};
 use thumbturn_core::ports::{Clock, CommitError, Driver, StoreError};
 use thumbturn_drivers::mqtt::MqttDriver;
 use thumbturn_drivers::sandbox::{Pace, SandboxDriver};
-use thumbturn_store::{OpenError, Store};
+use thumbturn_store::{OpenError, OpenOptions, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::AdminSocket;
 use crate::app::{App, Parts};
-use crate::cli::open_store;
+use crate::cli::store_options;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::connections::{self, Stop};
@@ -27,10 +27,14 @@ use crate::http;
 use crate::http::cors::Origins;
 use crate::http::reference::Reference;
 use crate::limits::ActionLimits;
+use crate::metrics::Metrics;
 use crate::setup::{self, Installation, SetUpError};
 
 /// How long the start waits for hubs, so that "ready" means that the virtual locks answer.
 const HUBS_AT_START: Duration = Duration::from_secs(2);
+
+/// Connections to the address that serves nothing but metrics.
+const METRICS_CONNECTIONS: usize = 16;
 
 /// Between two rounds of tidying.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
@@ -76,16 +80,21 @@ pub enum ServeError {
 pub async fn run(config: Config) -> Result<(), ServeError> {
     forbid_core_dumps();
     let connections = connections::allow_many();
-    let store = open_store(&config)?;
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| ServeError::Listen(config.listen, error))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let metrics = Arc::new(Metrics::new(clock.now().wall));
+    let store = thumbturn_store::open(OpenOptions { meter: metrics.of_store(), ..store_options(&config) })?;
+    let listener = bind(config.listen).await?;
+    let metrics_listener = match config.metrics.listen.filter(|_| config.metrics.enabled) {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let url = base_url(&config, address);
     let socket = config.admin_socket();
     let admin = AdminSocket::bind(&socket).map_err(|error| ServeError::Admin(socket.display().to_string(), error))?;
     let signals = Signals::catch()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let installation = setup::set_up(&store, clock.now().wall).await?;
-    let app = start(&config, store.clone(), Arc::clone(&clock), url.clone()).await?;
+    let app = start(&config, store.clone(), Arc::clone(&clock), url.clone(), metrics).await?;
     let admin = admin.serve(app.clone());
     app.engine().settled(HUBS_AT_START).await;
     tokio::spawn(tidy(app.clone(), config.clone(), Arc::clone(&clock)));
@@ -96,10 +105,14 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
         }
         tracing::warn!(%error, "standard output cannot be written; listening on http://{address}");
     }
-    serve(listener, app, signals, connections).await?;
+    serve(listener, metrics_listener, app, signals, connections).await?;
     drop(admin);
     store.close().await;
     Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|error| ServeError::Listen(address, error))
 }
 
 /// A crash must not leave the secrets that were in memory on the disk.
@@ -119,7 +132,13 @@ fn forbid_core_dumps() {
 ///
 /// # Errors
 /// [`ServeError`] if the database fails.
-pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: String) -> Result<App, ServeError> {
+pub async fn start(
+    config: &Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    url: String,
+    metrics: Arc<Metrics>,
+) -> Result<App, ServeError> {
     store.begin_run().await?;
     let virtual_locks = SandboxDriver::new(Arc::clone(&clock), Pace::Runs);
     let sandbox = virtual_locks.hubs();
@@ -132,7 +151,8 @@ pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: St
         queue_per_lock: config.actions.queue_per_lock,
         ..EngineSettings::default()
     };
-    let engine = Engine::start(Arc::new(store.clone()), Arc::clone(&clock), drivers, settings).await?;
+    let (stored, meter) = (Arc::new(store.clone()), metrics.of_engine());
+    let engine = Engine::start_metered(stored, Arc::clone(&clock), drivers, settings, meter).await?;
     let limits = &config.limits;
     Ok(App::new(Parts {
         store,
@@ -148,6 +168,8 @@ pub async fn start(config: &Config, store: Store, clock: Arc<dyn Clock>, url: St
         reset_to: config.sandbox.reset_to,
         routes: http::routes(),
         concurrent_requests: limits.concurrent_requests,
+        metrics,
+        shows_metrics: config.metrics.enabled && config.metrics.listen.is_none(),
     }))
 }
 
@@ -182,7 +204,13 @@ fn greet(address: SocketAddr, url: &str, installation: &Installation) -> io::Res
     out.flush()
 }
 
-async fn serve(listener: TcpListener, app: App, mut signals: Signals, connections: usize) -> io::Result<()> {
+async fn serve(
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    app: App,
+    mut signals: Signals,
+    connections: usize,
+) -> io::Result<()> {
     let stop = Stop::default();
     let stopping = stop.clone();
     let draining = app.clone();
@@ -199,6 +227,15 @@ async fn serve(listener: TcpListener, app: App, mut signals: Signals, connection
         tracing::warn!("stopping without waiting for anything");
         stopping.now.cancel();
     });
+    if let Some(listener) = metrics {
+        tracing::info!(address = %listener.local_addr()?, "metrics are served");
+        tokio::spawn(connections::serve(
+            listener,
+            http::metrics_service(app.clone()),
+            stop.clone(),
+            METRICS_CONNECTIONS,
+        ));
+    }
     connections::serve(listener, http::service(app), stop, connections).await
 }
 

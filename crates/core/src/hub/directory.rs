@@ -1,8 +1,10 @@
 //! Where each lock's task can be reached.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{PoisonError, RwLock};
 
+use super::census::Census;
 use super::lock::LockHandle;
 use crate::ids::DeviceId;
 
@@ -22,5 +24,14 @@ impl Directory {
 
     pub(crate) fn find(&self, device: DeviceId) -> Option<LockHandle> {
         self.locks.read().unwrap_or_else(PoisonError::into_inner).get(&device).cloned()
+    }
+
+    /// Counts locks, and the attempts that wait for them.
+    pub(crate) fn count(&self, census: &mut Census) {
+        for handle in self.locks.read().unwrap_or_else(PoisonError::into_inner).values() {
+            let attempts = handle.load.attempts.load(Ordering::Relaxed);
+            *census.locks.entry(handle.provider).or_default() += 1;
+            *census.attempts.entry(handle.provider).or_default() += u64::try_from(attempts).unwrap_or(u64::MAX);
+        }
     }
 }

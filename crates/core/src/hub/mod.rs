@@ -4,6 +4,7 @@
 //! [`Ticket`] after it is on disk. Nothing here knows HTTP, SQL or a hub's protocol.
 
 mod accounts;
+mod census;
 mod directory;
 mod guard;
 mod lock;
@@ -30,6 +31,7 @@ use crate::devices::{Device, Editable};
 use crate::events::{Event, EventKind};
 use crate::ids::{AccountId, AttemptId};
 use crate::locks::{Refusal, Route, may_begin};
+use crate::meter::{Meter, NoMeter};
 use crate::ports::{Clock, CommitError, Driver, Store, StoreError};
 use crate::scope::Scope;
 
@@ -37,6 +39,7 @@ use accounts::Accounts;
 use lock::{Job, Message};
 use shared::Shared;
 
+pub use census::{Census, Standing};
 pub use shared::EngineSettings;
 pub use waiters::{OutcomeWatch, outcome_of};
 
@@ -87,7 +90,21 @@ impl Engine {
         drivers: HashMap<Provider, Arc<dyn Driver>>,
         settings: EngineSettings,
     ) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared::new(store, clock, settings));
+        Self::start_metered(store, clock, drivers, settings, Arc::new(NoMeter)).await
+    }
+
+    /// The same, with somebody who counts what the engine does.
+    ///
+    /// # Errors
+    /// [`StoreError`] if what is needed for the start cannot be read.
+    pub async fn start_metered(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        drivers: HashMap<Provider, Arc<dyn Driver>>,
+        settings: EngineSettings,
+        meter: Arc<dyn Meter>,
+    ) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared::new(store, clock, settings, meter));
         let accounts = Arc::new(Accounts::new(Arc::clone(&shared), drivers));
         for account in shared.store.accounts().await? {
             accounts.open(account).await?;
@@ -98,7 +115,7 @@ impl Engine {
     /// The engine of a server that does not run: it opens no session, and changes accounts as a running one does.
     #[must_use]
     pub fn at_rest(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let shared = Arc::new(Shared::new(store, clock, EngineSettings::default()));
+        let shared = Arc::new(Shared::new(store, clock, EngineSettings::default(), Arc::new(NoMeter)));
         let accounts = Arc::new(Accounts::at_rest(Arc::clone(&shared)));
         Self { shared, accounts, draining: AtomicBool::new(false) }
     }
@@ -107,6 +124,14 @@ impl Engine {
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         self.accounts.at_rest
+    }
+
+    /// How much of everything there is at present.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let mut census = Census { sessions: self.shared.standings.count(), ..Census::default() };
+        self.accounts.directory.count(&mut census);
+        census
     }
 
     /// Waits until each hub session has synced or failed for the first time, but not longer than `limit`.
@@ -164,7 +189,7 @@ impl Engine {
             self.shared.waiters.forget(attempt.id);
             return Err(BeginError::Busy);
         }
-        self.accept(attempt, claim, on_disk, outcome).await
+        self.accept(attempt, claim, on_disk, outcome, handle.provider).await
     }
 
     /// Commits the acceptance in a task of its own: a caller that goes away in the middle must not leave an attempt
@@ -175,6 +200,7 @@ impl Engine {
         claim: Option<IdempotencyClaim>,
         on_disk: oneshot::Sender<()>,
         outcome: OutcomeWatch,
+        provider: Provider,
     ) -> Result<Ticket, BeginError> {
         let shared = Arc::clone(&self.shared);
         let id = attempt.id;
@@ -182,6 +208,7 @@ impl Engine {
             let change = Change::AcceptAttempt { attempt: attempt.clone(), claim };
             match shared.store.commit(change).await {
                 Ok(()) => {
+                    shared.meter.accepted(provider, attempt.action);
                     let _ = on_disk.send(());
                     Ok(Ticket { attempt, outcome })
                 }

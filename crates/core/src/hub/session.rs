@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::census::{Standing, Stands};
 use super::directory::Directory;
 use super::guard::guarded;
 use super::lock::{self, LockHandle, Message};
@@ -66,6 +67,7 @@ pub(crate) struct Session {
     resync: VecDeque<DeviceId>,
     settled: tokio::sync::watch::Sender<bool>,
     reconnection: bool,
+    stands: Stands,
     pause: Duration,
     /// Whether this connection is one that is told of.
     is_news: bool,
@@ -115,6 +117,7 @@ pub(crate) fn spawn(
     let (settled, watch) = tokio::sync::watch::channel(false);
     let reconnection = account.first_sync_done;
     let manages_new_devices = Arc::new(AtomicBool::new(account.manages_new_devices));
+    let stands = shared.standings.enter(account.provider);
     let mut session = Session {
         shared,
         directory,
@@ -126,6 +129,7 @@ pub(crate) fn spawn(
         resync: VecDeque::new(),
         settled,
         reconnection,
+        stands,
         pause: PAUSE.0,
         is_news: false,
     };
@@ -548,10 +552,11 @@ impl Session {
             ConnectError::Unreachable(_) => LinkTrouble::HubDisconnected,
             ConnectError::CredentialsRefused(_) | ConnectError::BadConfig(_) => LinkTrouble::CredentialsRefused,
         };
-        let because = match trouble {
-            LinkTrouble::HubDisconnected => OfflineBecause::HubDisconnected,
-            LinkTrouble::CredentialsRefused => OfflineBecause::AccountDisconnected,
+        let (standing, because) = match trouble {
+            LinkTrouble::HubDisconnected => (Standing::Unreachable, OfflineBecause::HubDisconnected),
+            LinkTrouble::CredentialsRefused => (Standing::Refused, OfflineBecause::AccountDisconnected),
         };
+        self.stands.at(standing);
         self.resync.clear();
         for known in self.locks.values_mut() {
             known.in_reach = false;
@@ -571,6 +576,7 @@ impl Session {
         let events = kinds.into_iter().map(|kind| self.event(kind)).collect();
         let first_sync_done = self.account.first_sync_done;
         let change = Change::AccountLink { account: self.account.id, link: link.clone(), first_sync_done, events };
+        self.stands.at(Standing::from(&link));
         self.shared.record(change).await;
         self.account.link = link;
     }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::RwLock;
 
+use super::census::Standings;
 use super::waiters::Waiters;
 use crate::change::Change;
 use crate::ids::EventId;
+use crate::meter::Meter;
 use crate::ports::{Clock, CommitError, Later, ReadId, Store, StoreError};
 use crate::time::Moment;
 
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     /// Held alone to change what is in spaces; with others, to find that something is in none. Whoever holds it waits
     /// for the store and for nobody else.
     pub(crate) spaces: RwLock<()>,
+    pub(crate) meter: Arc<dyn Meter>,
+    pub(crate) standings: Standings,
     reads: AtomicU64,
 }
 
@@ -44,15 +48,15 @@ pub(crate) struct Shared {
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 impl Shared {
-    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: EngineSettings) -> Self {
-        Self {
-            store,
-            clock,
-            settings,
-            waiters: Waiters::default(),
-            spaces: RwLock::default(),
-            reads: AtomicU64::new(1),
-        }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        settings: EngineSettings,
+        meter: Arc<dyn Meter>,
+    ) -> Self {
+        let (waiters, standings) = (Waiters::default(), Standings::default());
+        let (spaces, reads) = (RwLock::default(), AtomicU64::new(1));
+        Self { store, clock, settings, waiters, spaces, meter, standings, reads }
     }
 
     pub(crate) fn now(&self) -> Moment {

@@ -37,6 +37,7 @@ pub(crate) fn open_folder(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Co
 }
 
 /// How long the log is.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct LogState {
     /// Pages in it.
     pub(crate) pages: i64,

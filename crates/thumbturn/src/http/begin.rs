@@ -128,6 +128,7 @@ async fn settle(
         return Ok(to_wire::action_attempt(ended.as_ref().unwrap_or(&attempt)));
     };
     if !hold.is_zero() {
+        let _held = app.metrics().requests().held();
         attempt.outcome = tokio::time::timeout(hold, outcome_of(watch)).await.ok().flatten();
     }
     Ok(to_wire::action_attempt(&attempt))

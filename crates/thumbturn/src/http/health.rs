@@ -1,7 +1,7 @@
 //! Health: for the official command line, for people and for whatever restarts a server that is not well.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use thumbturn_api::health::{GetHealth, GetHealthShort, Health, ServiceHealth, ServiceStatus};
 
 use super::call::Call;
@@ -45,8 +45,11 @@ async fn health(app: &App) -> Outcome<Health> {
 }
 
 /// Paths that are answered outside the API's envelope rules.
-const PROBES: [&str; 6] =
-    ["/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/", "/thumbturn/images/lock.svg"];
+pub(crate) const PROBES: [&str; 7] =
+    ["/health/live", "/health/ready", METRICS, "/openapi.json", "/docs", "/docs/", "/thumbturn/images/lock.svg"];
+
+/// Figures for the operator.
+pub(crate) const METRICS: &str = "/metrics";
 
 /// The probe at `path`.
 pub(crate) fn probed(path: &str) -> Option<&'static str> {
@@ -55,14 +58,15 @@ pub(crate) fn probed(path: &str) -> Option<&'static str> {
 
 /// What is answered outside the API's envelope rules: probes, the API as a document and as a page, and the picture that
 /// devices link to.
-pub(crate) async fn probe(app: &App, method: &Method, path: &str) -> Option<Response> {
-    let path = probed(path)?;
+pub(crate) async fn probe(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Option<Response> {
+    let path = probed(path).filter(|path| *path != METRICS || app.shows_metrics())?;
     if let Err(failure) = super::check_method(&[Method::GET, Method::POST], method) {
         return Some(failure.into_response());
     }
     Some(match path {
         "/health/live" => super::json(StatusCode::OK, &serde_json::json!({"ok": true})),
         "/health/ready" => ready(app).await,
+        METRICS => metrics(app, headers),
         "/openapi.json" => ([(header::CONTENT_TYPE, super::JSON)], app.openapi()).into_response(),
         "/docs" | "/docs/" => app.reference().respond(),
         _ => image(),
@@ -74,6 +78,17 @@ async fn ready(app: &App) -> Response {
         Failure::unavailable("The server is not ready").into_response()
     } else {
         super::json(StatusCode::OK, &serde_json::json!({"ok": true}))
+    }
+}
+
+/// The page that Prometheus reads.
+pub(crate) fn metrics(app: &App, headers: &HeaderMap) -> Response {
+    match crate::metrics::page(app, headers) {
+        Ok((kind, page)) => ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], page).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
     }
 }
 

@@ -71,6 +71,24 @@ pub fn service(app: App) -> Router {
     Router::new().fallback(handle).with_state(app)
 }
 
+/// The service of an address that serves metrics and nothing else.
+pub fn metrics_service(app: App) -> Router {
+    Router::new().fallback(handle_metrics).with_state(app)
+}
+
+async fn handle_metrics(State(app): State<App>, request: Request) -> Response {
+    if request.uri().path() == health::METRICS {
+        health::metrics(&app, request.headers())
+    } else {
+        no_route("").into_response()
+    }
+}
+
+/// The paths that are answered outside the API's envelope rules.
+pub(crate) fn probes() -> impl Iterator<Item = &'static str> {
+    health::PROBES.into_iter()
+}
+
 /// Every endpoint and who serves it.
 #[must_use]
 pub fn routes() -> Routes {
@@ -172,16 +190,25 @@ async fn answer(app: &App, request: Request, id: &str) -> Response {
     let started = tokio::time::Instant::now();
     let (parts, mut body) = request.into_parts();
     let path = known_path(app, parts.uri.path());
-    let response = match health::probe(app, &parts.method, path).await {
+    let response = match health::probe(app, &parts.method, path, &parts.headers).await {
         Some(response) => response,
         None => match app.admit() {
             Some(place) => guarded(app, &parts, &mut body, &Arc::new(place)).await,
             None => Failure::unavailable("The server is busy. Try again shortly.").into_response(),
         },
     };
+    let took = started.elapsed();
     discard(&parts.headers, body).await;
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::debug!(request.id = id, method = known_method(&parts.method), path, status = response.status().as_u16(), duration_ms, "answered");
+    app.metrics().requests().answered(path, response.status(), took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(
+        request.id = id,
+        method = known_method(&parts.method),
+        path,
+        status = response.status().as_u16(),
+        duration_ms,
+        "answered"
+    );
     response
 }
 

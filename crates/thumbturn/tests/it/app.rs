@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use thumbturn::app::App;
 use thumbturn::config::{Config, Flags};
+use thumbturn::metrics::Metrics;
 use thumbturn::setup::key;
 use thumbturn::tokens::{Token, TokenKind};
 use thumbturn_api::{Credential, EndpointInfo, ErrorType, Secret};
@@ -25,7 +26,7 @@ use thumbturn_core::ids::{AccountId, ClientSessionId, DeviceId, OperatorId, Work
 use thumbturn_core::ports::Clock;
 use thumbturn_core::workspaces::Workspace;
 use thumbturn_drivers::sandbox::fixtures;
-use thumbturn_store::Store;
+use thumbturn_store::{OpenOptions, Store};
 use uuid::Uuid;
 
 use crate::ask::{Ask, Reply};
@@ -88,13 +89,15 @@ impl TestApp {
     pub(crate) async fn with(own: Kind, settings: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let config = config(dir.path(), settings);
-        let store = thumbturn::cli::open_store(&config).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(thumbturn::clock::SystemClock::start());
+        let metrics = Arc::new(Metrics::new(clock.now().wall));
+        let options = OpenOptions { meter: metrics.of_store(), ..OpenOptions::new(dir.path()) };
+        let store = thumbturn_store::open(options).unwrap();
         let own = tenant(&store, own).await;
         forget_set_up(dir.path());
         let foreign = tenant(&store, SANDBOX).await;
         let pat = new_key(&store, TokenKind::PersonalAccessToken, None, None).await;
-        let app = thumbturn::serve::start(&config, store.clone(), clock, PUBLIC_URL.to_owned()).await.unwrap();
+        let app = thumbturn::serve::start(&config, store.clone(), clock, PUBLIC_URL.to_owned(), metrics).await.unwrap();
         app.engine().settled(PATIENCE).await;
         let service = TowerToHyperService::new(thumbturn::http::service(app.clone()));
         let app = Self { app, store, own, foreign, pat, service, dir };
@@ -109,6 +112,7 @@ impl TestApp {
         let config = config(dir.path(), settings);
         let store = thumbturn::cli::open_store(&config).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(thumbturn::clock::SystemClock::start());
+        let metrics = Arc::new(Metrics::new(clock.now().wall));
         let made = thumbturn::setup::set_up(&store, Timestamp::now()).await.unwrap();
         let token = |secret: Option<Secret<String>>| secret.unwrap().into_exposed();
         let pat = token(made.personal_access_token);
@@ -121,7 +125,7 @@ impl TestApp {
             pat: pat.clone(),
             publishable_key: made.publishable_key.unwrap(),
         };
-        let app = thumbturn::serve::start(&config, store.clone(), clock, PUBLIC_URL.to_owned()).await.unwrap();
+        let app = thumbturn::serve::start(&config, store.clone(), clock, PUBLIC_URL.to_owned(), metrics).await.unwrap();
         app.engine().settled(PATIENCE).await;
         let service = TowerToHyperService::new(thumbturn::http::service(app.clone()));
         let app = Self { app, store, foreign: own.clone(), own, pat, service, dir };

@@ -476,6 +476,34 @@ async fn a_crash_leaves_no_core_dump_with_secrets() {
     assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"]);
 }
 
+/// Whether the log holds a line that ends so; what stands before the end of it on that line.
+fn logged(server: &Server, before: &str) -> Option<String> {
+    let log = std::fs::read_to_string(&server.log).unwrap();
+    log.lines().find_map(|line| Some(line.split_once(before)?.1.trim().to_owned()))
+}
+
+#[tokio::test]
+async fn metrics_may_have_an_address_of_their_own() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[("THUMBTURN_METRICS__LISTEN", "127.0.0.1:0")]);
+    server.send(Ask::get("/metrics")).await.unwrap().assert_refused(404, "not_found");
+    let address = eventually("the address is told", async || logged(&server, "metrics are served address=")).await;
+    let fetched = async |path: &str| {
+        let stream = TcpStream::connect(&address).await.unwrap();
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get(path).header("host", "x").body(Full::new(Bytes::new())).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        (answer.status().as_u16(), answer.into_body().collect().await.unwrap().to_bytes())
+    };
+    let (status, page) = fetched("/metrics").await;
+    let page = String::from_utf8(page.to_vec()).unwrap();
+    assert!(status == 200 && page.contains("thumbturn_build_info{"), "{status} {page}");
+    assert_eq!(fetched("/devices/list").await.0, 404);
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+}
+
 #[tokio::test]
 async fn a_workspace_shows_the_publishable_key_that_works() {
     let place = place();

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::accounts::Provider;
 use crate::attempts::Attempt;
 use crate::commands::{AutoLock, Command};
 use crate::devices::{About, OfflineBecause};
@@ -60,6 +61,8 @@ pub(crate) struct Job {
 pub(crate) struct LockHandle {
     pub(crate) mailbox: mpsc::Sender<Message>,
     pub(crate) load: Arc<Load>,
+    /// Whose lock it is.
+    pub(crate) provider: Provider,
 }
 
 /// What the outside sees of a lock's task without asking it, and what it left there when the mailbox was full.

@@ -62,7 +62,7 @@ pub(crate) fn spawn(
     leftovers: Vec<Attempt>,
 ) -> LockHandle {
     let (mailbox, messages) = mpsc::channel(MAILBOX);
-    let load = Arc::new(Load::default());
+    let (load, provider) = (Arc::new(Load::default()), device.provider);
     let now = shared.now();
     let recovery = Recovery::of(leftovers, now, now.after(shared.settings.recovery).steadily());
     let task = LockTask {
@@ -84,7 +84,7 @@ pub(crate) fn spawn(
         shared,
     };
     tokio::spawn(task.run(messages));
-    LockHandle { mailbox, load }
+    LockHandle { mailbox, load, provider }
 }
 
 impl LockTask {

@@ -107,6 +107,7 @@ impl LockTask {
     pub(super) fn ask(&mut self) -> ReadId {
         let read = self.shared.next_read();
         self.note_step(Step::ReadAsked);
+        self.shared.meter.asked(self.device.provider);
         let now = self.shared.now();
         self.memory.asked(read, now);
         self.reads.last = Some(now);

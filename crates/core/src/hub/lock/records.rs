@@ -11,6 +11,7 @@ use crate::evidence::{End, Record};
 use crate::hub::observed::Observed;
 use crate::hub::shared::Recorded;
 use crate::memory::Fact;
+use crate::meter::Spans;
 
 impl LockTask {
     /// Attempt, state and events in one commit; then the waiter.
@@ -28,11 +29,14 @@ impl LockTask {
         let mut events = Vec::with_capacity(1 + told.len());
         events.extend(self.events(ended, now.wall));
         events.extend(told);
+        let evidence = record.ended(now, rule);
+        // Before the waiter is woken, so that who has the answer finds it counted.
+        self.shared.meter.ended(self.device.provider, attempt.action, &outcome, Spans::of(&evidence));
         let change = Change::FinishAttempt {
             attempt: attempt.id,
             outcome: outcome.clone(),
             ended_at: now.wall,
-            evidence: record.ended(now, rule),
+            evidence,
             state: state_changed.then(|| (self.device.id, self.observed.state.clone())),
             events,
         };
