@@ -25,7 +25,8 @@ for (const name of Object.keys(process.env)) {
 /**
  * A running server: `endpoint`, the secrets of `thumbturn init` (`workspace_id`, `api_key`,
  * `personal_access_token`, `publishable_key`, `devices`), `post(path, body)` with the API key,
- * `set(device_id, script)` for a virtual lock, `pid`, `startMs` (from start to ready), and `stop()`.
+ * `set(device_id, script)` for a virtual lock, `pid`, `startMs` (from start to ready), `restart()` on the same folder
+ * (at another endpoint), and `stop()`.
  */
 export const startServer = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'thumbturn-e2e-'))
@@ -42,19 +43,21 @@ const start = async (folder) => {
   const { stdout } = await promisify(execFile)(binary, ['init', '--data-dir', dataDir, '--json'])
   const installation = JSON.parse(stdout)
 
-  const started = performance.now()
-  const child = spawn(binary, ['serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const endpoint = await address(child).catch((error) => {
-    child.kill('SIGKILL')
-    throw error
-  })
-
-  const startMs = performance.now() - started
+  const serve = async () => {
+    const started = performance.now()
+    const child = spawn(binary, ['serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const endpoint = await address(child).catch((error) => {
+      child.kill('SIGKILL')
+      throw error
+    })
+    return { child, endpoint, pid: child.pid, startMs: performance.now() - started }
+  }
+  let running = await serve()
 
   const post = async (path, body) => {
-    const response = await fetch(`${endpoint}${path}`, {
+    const response = await fetch(`${running.endpoint}${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${installation.api_key}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -68,11 +71,19 @@ const start = async (folder) => {
   }
 
   const stop = async () => {
-    await end(child)
+    await end(running.child)
     await rm(folder, { recursive: true, force: true })
   }
 
-  return { ...installation, endpoint, pid: child.pid, startMs, post, set, stop }
+  const server = { ...installation, endpoint: running.endpoint, pid: running.pid, startMs: running.startMs, post, set, stop }
+
+  server.restart = async () => {
+    await end(running.child)
+    running = await serve()
+    Object.assign(server, { endpoint: running.endpoint, pid: running.pid, startMs: running.startMs })
+  }
+
+  return server
 }
 
 /** The address in the first line that has one, or an error that shows what was said instead. */

@@ -2,8 +2,8 @@
 //!
 //! `test` installs what the tests need and runs everything, `e2e` runs the suites that drive the
 //! built binary with official clients, `fuzz` runs the fuzz targets, `bench` measures, `simulate` and `mutants` try the
-//! engine among hostile locks, `soak` kills the server and cuts its power, `docs` writes what is made from the
-//! declarations, `lint` runs every check that needs no running server. Nothing here is part of the product.
+//! engine among hostile locks, `soak` kills the server, cuts its power and asks too much of it, `docs` writes what is made
+//! from the declarations, `lint` runs every check that needs no running server. Nothing here is part of the product.
 #![expect(clippy::print_stdout, reason = "a task runner talks to the person who started it")]
 
 mod bench;
@@ -66,8 +66,10 @@ enum Task {
         #[arg(long, requires = "target", value_name = "FILE")]
         repeat: Option<PathBuf>,
     },
-    /// Measure a release build: start, memory, unlocks per second, the JavaScript SDK
+    /// Measure a release build beside others: unlocks per second, latencies, start, memory
     Bench {
+        #[command(flatten)]
+        choice: bench::Choice,
         /// Install nothing; fail where something is missing
         #[arg(long)]
         no_install: bool,
@@ -79,7 +81,7 @@ enum Task {
         /// Only those with this in their name
         only: Option<String>,
     },
-    /// Kill the built server and cut the power under its store, again and again
+    /// Kill the built server, cut the power under its store, and ask too much of it, for long
     Soak {
         #[command(flatten)]
         amount: soak::Amount,
@@ -116,7 +118,7 @@ fn perform(task: Task) -> run::Result<Tally> {
         Task::E2e { suite, no_install } => (e2e::all(&root, suite, !no_install)?, "tests"),
         Task::Fuzz { target: Some(target), repeat: Some(input), .. } => (fuzz::repeat(&root, target, &input)?, "fuzz"),
         Task::Fuzz { target, seconds, .. } => (fuzz::all(&root, target, seconds, true)?, "fuzz"),
-        Task::Bench { no_install } => (bench::all(&root, !no_install)?, "bench"),
+        Task::Bench { choice, no_install } => (bench::all(&root, &choice, !no_install)?, "bench"),
         Task::Simulate(simulation) => (simulate::run(&root, &simulation)?, "simulate"),
         Task::Mutants { only } => (mutants::all(&root, only.as_deref())?, "mutants"),
         Task::Soak { amount, no_install } => (soak::all(&root, &amount, !no_install)?, "soak"),

@@ -1,5 +1,6 @@
-//! `cargo xtask soak`: the built server is killed at random moments, and the power is cut under its store, as often as
-//! asked for. Both are ordinary tests, of which `cargo xtask test` runs a few; here they run for long.
+//! `cargo xtask soak`: the built server is killed at random moments, the power is cut under its store, as often as asked
+//! for, and it is asked for ten times as much as it can do, as long as asked for. All are ordinary tests, of which
+//! `cargo xtask test` runs a little; here they run for long.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -20,6 +21,9 @@ pub(crate) struct Amount {
     /// How often to cut the power under the store, at least
     #[arg(long, default_value_t = 700)]
     cuts: u32,
+    /// How long each of the two overloads goes on, in seconds
+    #[arg(long, default_value_t = 60)]
+    overload: u32,
     /// Where the seeds begin; a new one each time unless given
     #[arg(long)]
     seed: Option<u64>,
@@ -52,24 +56,41 @@ const KILLS: Trial = Trial {
     seed: "KILL_SEED",
 };
 
-/// Runs both and prints what they came to.
+const OVERLOAD: Trial = Trial {
+    what: "overload",
+    package: "thumbturn",
+    test: ["load", "overload::too_much_is_refused_and_nothing_acknowledged_is_lost"],
+    amount: "OVERLOAD_SECONDS",
+    seed: "OVERLOAD_SEED",
+};
+
+/// Runs them and prints what they came to.
 pub(crate) fn all(root: &Root, amount: &Amount, install: bool) -> Result<Tally> {
-    if amount.kills + amount.cuts == 0 {
-        return Err(Error::Message("neither kills nor cuts are asked for".to_owned()));
+    if amount.kills + amount.cuts + amount.overload == 0 {
+        return Err(Error::Message("neither kills nor cuts nor an overload are asked for".to_owned()));
     }
     install::programs(root, install)?;
     let seed = amount.seed.unwrap_or_else(fresh_seed);
-    println!("soak: --kills {} --cuts {} --seed {seed}", amount.kills, amount.cuts);
+    println!("soak: --kills {} --cuts {} --overload {} --seed {seed}", amount.kills, amount.cuts, amount.overload);
     let (mut tally, mut sum, mut report) = (Tally::default(), Figures::default(), Vec::new());
     for (trial, times) in [(CUTS, amount.cuts), (KILLS, amount.kills)] {
         if times > 0 {
-            let (counted, figures) = trial.run(root, times, seed)?;
-            tally += counted;
+            let mut figures = Figures::default();
+            tally += trial.run(root, times, seed, |line| figures.read(line))?;
             sum += figures;
             report.push(format!("{}: {figures}", trial.what));
         }
     }
-    println!("\nseed {seed}\n{}\ntogether: {sum}", report.join("\n"));
+    report.push(format!("together: {sum}"));
+    if amount.overload > 0 {
+        tally += OVERLOAD.run(root, amount.overload, seed, |line| {
+            // Its own words of each load, and of what became of it all.
+            if line.contains(" locks: capacity ") || line.contains(" attempts acknowledged; ") {
+                report.push(format!("{}: {line}", OVERLOAD.what));
+            }
+        })?;
+    }
+    println!("\nseed {seed}\n{}", report.join("\n"));
     if tally.failed == 0 {
         println!("0 lost, 0 pending for ever, 0 second commands");
     }
@@ -82,8 +103,8 @@ fn fresh_seed() -> u64 {
 }
 
 impl Trial {
-    fn run(&self, root: &Root, times: u32, seed: u64) -> Result<(Tally, Figures)> {
-        let (mut tally, mut figures) = (Tally::default(), Figures::default());
+    fn run(&self, root: &Root, times: u32, seed: u64, mut read: impl FnMut(&str)) -> Result<Tally> {
+        let mut tally = Tally::default();
         let [file, name] = self.test;
         let mut command = root.cargo();
         command.args(["test", "--locked", "--package", self.package, "--test", file]);
@@ -91,9 +112,9 @@ impl Trial {
         command.env(self.amount, times.to_string()).env(self.seed, seed.to_string());
         let succeeded = watch(&mut command, |line| {
             tally.read_cargo(line);
-            figures.read(line);
+            read(line);
         })?;
-        Ok((tally.of_run(succeeded), figures))
+        Ok(tally.of_run(succeeded))
     }
 }
 

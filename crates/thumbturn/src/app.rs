@@ -23,6 +23,7 @@ use crate::http::routes::Routes;
 use crate::hubs::Hubs;
 use crate::limits::ActionLimits;
 use crate::metrics::Metrics;
+use crate::room::Room;
 
 /// Most items that one page holds, whatever was asked for; the contract's largest default is 22,900.
 pub(crate) const LARGEST_PAGE: usize = 25_000;
@@ -74,6 +75,7 @@ struct State {
     changing_identities: Mutex<()>,
     changing_devices: [Mutex<()>; 64],
     admission: Arc<Semaphore>,
+    room: Room,
     draining: AtomicBool,
 }
 
@@ -91,6 +93,7 @@ impl App {
             changing_identities: Mutex::default(),
             changing_devices: std::array::from_fn(|_| Mutex::default()),
             admission,
+            room: Room::default(),
             draining: AtomicBool::new(false),
         };
         Self(Arc::new(state))
@@ -203,6 +206,11 @@ impl App {
     pub fn running_requests(&self) -> u64 {
         let free = self.0.admission.available_permits();
         u64::try_from(self.0.parts.concurrent_requests.saturating_sub(free)).unwrap_or(u64::MAX)
+    }
+
+    /// Room for what is large.
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     /// The calls under an idempotency key that run at present.

@@ -14,6 +14,7 @@ pub mod hubs;
 pub mod keys;
 pub mod limits;
 pub mod metrics;
+mod room;
 pub mod serve;
 pub mod setup;
 pub mod tokens;

@@ -22,7 +22,7 @@ use crate::app::{App, Parts};
 use crate::cli::store_options;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::connections::{self, Stop};
+use crate::connections::{self, Limits, Stop};
 use crate::http;
 use crate::http::cors::Origins;
 use crate::http::reference::Reference;
@@ -83,9 +83,9 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Arc::new(Metrics::new(clock.now().wall));
     let store = thumbturn_store::open(OpenOptions { meter: metrics.of_store(), ..store_options(&config) })?;
-    let listener = bind(config.listen).await?;
+    let listener = bind(config.listen)?;
     let metrics_listener = match config.metrics.listen.filter(|_| config.metrics.enabled) {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind(address)?),
         None => None,
     };
     let address = listener.local_addr()?;
@@ -111,8 +111,8 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|error| ServeError::Listen(address, error))
+fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    connections::listen(address).map_err(|error| ServeError::Listen(address, error))
 }
 
 /// A crash must not leave the secrets that were in memory on the disk.
@@ -233,10 +233,10 @@ async fn serve(
             listener,
             http::metrics_service(app.clone()),
             stop.clone(),
-            METRICS_CONNECTIONS,
+            Limits::of(METRICS_CONNECTIONS),
         ));
     }
-    connections::serve(listener, http::service(app), stop, connections).await
+    connections::serve(listener, http::service(app), stop, Limits::of(connections)).await
 }
 
 /// The signals that stop the server.

@@ -48,11 +48,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
 use thumbturn_api::{ErrorType, official_path, read_input};
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::call::{Call, Caller, Place};
 use self::errors::{Failure, Outcome};
 use self::routes::{Route, Routes};
 use crate::app::App;
+use crate::connections::WithoutPlace;
 
 /// Largest body that is read, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -192,9 +194,13 @@ async fn answer(app: &App, request: Request, id: &str) -> Response {
     let path = known_path(app, parts.uri.path());
     let response = match health::probe(app, &parts.method, path, &parts.headers).await {
         Some(response) => response,
+        None if parts.extensions.get::<WithoutPlace>().is_some() => busy().into_response(),
         None => match app.admit() {
-            Some(place) => guarded(app, &parts, &mut body, &Arc::new(place)).await,
-            None => Failure::unavailable("The server is busy. Try again shortly.").into_response(),
+            Some(place) => {
+                let response = guarded(app, &parts, &mut body, place).await;
+                app.room().keep(response).unwrap_or_else(|| busy().into_response())
+            }
+            None => busy().into_response(),
         },
     };
     let took = started.elapsed();
@@ -213,26 +219,33 @@ async fn answer(app: &App, request: Request, id: &str) -> Response {
 }
 
 /// A fault of ours in one request must not end the others on its connection.
-async fn guarded(app: &App, parts: &Parts, body: &mut Body, place: &Place) -> Response {
+async fn guarded(app: &App, parts: &Parts, body: &mut Body, place: OwnedSemaphorePermit) -> Response {
     match AssertUnwindSafe(dispatch(app, parts, body, place)).catch_unwind().await {
         Ok(outcome) => outcome.unwrap_or_else(Failure::into_response),
         Err(_) => Failure::new(ErrorType::InternalServerError, "Something unexpected happened").into_response(),
     }
 }
 
-async fn dispatch(app: &App, parts: &Parts, body: &mut Body, place: &Place) -> Outcome<Response> {
+fn busy() -> Failure {
+    Failure::unavailable("The server is busy. Try again shortly.")
+}
+
+/// The place is given back while the body comes, and taken again: a client that sends it slowly must not hold it.
+async fn dispatch(app: &App, parts: &Parts, body: &mut Body, place: OwnedSemaphorePermit) -> Outcome<Response> {
     let path = parts.uri.path();
     let Some(route) = app.routes().find(path) else { return Err(no_route(path)) };
     let caller = auth::authenticate(app, path, route.auth, &parts.headers).await?;
     check_method(route.methods, &parts.method)?;
     check_suspension(app, route, &caller).await?;
+    drop(place);
     let body = read_body(body, &parts.headers).await?;
+    let place: Place = Arc::new(app.admit().ok_or_else(busy)?);
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let input = read_input(
         thumbturn_api::Request { method: &parts.method, query: parts.uri.query(), content_type, body: &body },
         route.params,
     )?;
-    let call = Call::new(caller, parts.method.clone(), &parts.headers, input, Arc::clone(place));
+    let call = Call::new(caller, parts.method.clone(), &parts.headers, input, place);
     Ok(route.run(app.clone(), call).await)
 }
 

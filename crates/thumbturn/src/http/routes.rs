@@ -12,7 +12,7 @@ use thumbturn_api::{ApiError, Credential, Endpoint, Envelope, Field, JsonObject}
 use super::call::Call;
 use super::errors::{Failure, Outcome};
 use super::idempotency;
-use crate::app::App;
+use crate::app::{App, LARGEST_PAGE};
 
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 type Handler = Box<dyn Fn(App, Call) -> Answering + Send + Sync>;
@@ -120,6 +120,9 @@ where
         let work = handler(app.clone(), call.under(claimed.id), params);
         return idempotency::once::<E>(app, claimed, place, work).await;
     }
+    let Some(_rows) = app.clone().room().rows(rows_at_most(E::PATH, &call.input)).await else {
+        return Err(super::busy());
+    };
     let waits = E::CHANGES && E::RESPONSE_KEYS.contains(&"action_attempt");
     let applied = call.preference.applied().filter(|_| waits);
     let work = handler(app, call, params);
@@ -136,6 +139,16 @@ where
 pub(super) async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     // A fault of ours in a handler is answered as one.
     tokio::spawn(work).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// How many rows the answer may be made of, where that is more than a few.
+fn rows_at_most(path: &str, input: &JsonObject) -> usize {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if !name.starts_with("list") && name != "get_related" {
+        return 0;
+    }
+    let asked = input.get("limit").and_then(serde_json::Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    asked.map_or(LARGEST_PAGE, |limit| limit.min(LARGEST_PAGE))
 }
 
 fn read<E: Endpoint>(input: &JsonObject) -> Result<E, ApiError> {

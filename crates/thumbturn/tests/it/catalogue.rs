@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
-use thumbturn::connections::{self, Stop};
+use thumbturn::connections::{self, Limits, Stop};
 use thumbturn_api::event_types::EVENT_TYPES;
 use thumbturn_api::{ErrorType, endpoints};
 use thumbturn_core::attempts::FailureKind;
@@ -97,7 +97,7 @@ async fn served(settings: &[(&str, &str)]) -> Served {
     let app = TestApp::fresh(settings).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let serving = tokio::spawn(connections::serve(listener, app.router(), Stop::default(), 100));
+    let serving = tokio::spawn(connections::serve(listener, app.router(), Stop::default(), Limits::of(100)));
     Served { app, url, serving }
 }
 

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thumbturn::connections::{self, Stop};
+use thumbturn::connections::{self, Limits, Stop};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::app::{PATIENCE, TestApp};
+use crate::app::{PATIENCE, SANDBOX, TestApp, eventually};
 
 struct Served {
     app: TestApp,
@@ -19,11 +19,14 @@ struct Served {
 }
 
 async fn served() -> Served {
-    let app = TestApp::start().await;
+    served_within(TestApp::start().await, Limits::of(100)).await
+}
+
+async fn served_within(app: TestApp, limits: Limits) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Stop::default();
-    let serving = tokio::spawn(connections::serve(listener, app.router(), stop.clone(), 100));
+    let serving = tokio::spawn(connections::serve(listener, app.router(), stop.clone(), limits));
     Served { app, address, stop, serving }
 }
 
@@ -184,4 +187,71 @@ async fn a_stopped_server_ends_what_it_answers_and_closes_what_is_idle() {
     tokio::time::timeout(PATIENCE, idle.read_to_end(&mut rest)).await.expect("an idle connection stays open").ok();
     tokio::time::timeout(Duration::from_secs(10), served.serving).await.expect("still serving").unwrap().unwrap();
     assert!(TcpStream::connect(served.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_places_is_told_to_come_back() {
+    let limits = Limits { places: 2, ..Limits::of(2) };
+    let served = served_within(TestApp::start().await, limits).await;
+    let ask = served.head("GET /devices/list", "");
+    let (mut one, mut two) = (served.connect().await, served.connect().await);
+    for stream in [&mut one, &mut two] {
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        assert!(answer(stream).await.starts_with("HTTP/1.1 200 "));
+    }
+    let mut third = served.connect().await;
+    third.write_all(ask.as_bytes()).await.unwrap();
+    let refused = answer(&mut third).await;
+    let head = refused.to_lowercase();
+    assert!(head.starts_with("http/1.1 503 ") && head.contains("\r\nretry-after: 1\r\n"), "{refused}");
+    assert!(head.contains("\r\nconnection: close\r\n"), "{refused}");
+    assert_eq!(body(&refused)["error"]["type"], "service_unavailable");
+    let mut probe = served.connect().await;
+    probe.write_all(served.head("GET /health/live", "").as_bytes()).await.unwrap();
+    assert!(answer(&mut probe).await.starts_with("HTTP/1.1 200 "), "who watches the server must not take it for dead");
+
+    drop(one);
+    eventually("a place is free again", async || {
+        let mut stream = served.connect().await;
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        answer(&mut stream).await.starts_with("HTTP/1.1 200 ").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_does_not_take_the_answers_is_cut_off() {
+    let limits = Limits { places: 1, patience: Duration::from_millis(200), ..Limits::of(1) };
+    let served = served_within(TestApp::start().await, limits).await;
+    let mut stream = served.connect().await;
+    // Far more than the system holds for a connection.
+    let many = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500);
+    stream.write_all(many.as_bytes()).await.unwrap();
+    eventually("its place is free again", async || {
+        let mut other = served.connect().await;
+        other.write_all(served.head("GET /devices/list", "").as_bytes()).await.unwrap();
+        answer(&mut other).await.starts_with("HTTP/1.1 200 ").then_some(())
+    })
+    .await;
+    drop(stream);
+}
+
+#[tokio::test]
+async fn who_sends_a_body_slowly_holds_no_place() {
+    let served =
+        served_within(TestApp::with(SANDBOX, &[("THUMBTURN_LIMITS__CONCURRENT_REQUESTS", "1")]).await, Limits::of(100))
+            .await;
+    let json = served.app.own.device().to_string();
+    let more = format!("content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n", json.len());
+    let mut slow = served.connect().await;
+    slow.write_all(served.head("POST /locks/unlock_door", &more).as_bytes()).await.unwrap();
+    let mut asked = [0; 25];
+    tokio::time::timeout(PATIENCE, slow.read_exact(&mut asked)).await.unwrap().unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n", "the server waits for the body");
+    let (first, rest) = json.as_bytes().split_at(5);
+    slow.write_all(first).await.unwrap();
+    assert_eq!(served.app.get("/devices/list").await.status, 200);
+    slow.write_all(rest).await.unwrap();
+    let answer = answer(&mut slow).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
