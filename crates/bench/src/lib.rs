@@ -62,6 +62,7 @@ impl Connection {
         if let Some(preference) = preference {
             request = request.header("prefer", preference);
         }
+        self.sender.ready().await?;
         let answer = self.sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
         let status = answer.status();
         Ok((status, answer.into_body().collect().await?.to_bytes()))

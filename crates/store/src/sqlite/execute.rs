@@ -54,7 +54,8 @@ fn constraint(message: &str) -> &'static str {
 /// Runs one statement and says how many rows it touched.
 pub(crate) fn run(connection: &Connection, statement: &Statement, now: impl FnOnce() -> i64) -> Result<u64, Failure> {
     let mut prepared = connection.prepare_cached(statement.sql)?;
-    let commit_time = if statement.args.contains(&Value::CommitTime) { now() } else { 0 };
+    let is_timed = statement.args.iter().any(|value| matches!(value, Value::CommitTime));
+    let commit_time = if is_timed { now() } else { 0 };
     bind(&mut prepared, &statement.args, commit_time)?;
     let rows = prepared.raw_execute()? as u64;
     match statement.expect {

@@ -66,6 +66,9 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// and would find a broken connection where the refusal should be.
 const UNWANTED: (usize, Duration) = (8 * 1024 * 1024, Duration::from_secs(5));
 
+/// How many headers an answer has at most, as a rule: a map that grows is made anew.
+const HEADERS: usize = 12;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// The service, ready to be served.
@@ -330,7 +333,12 @@ fn too_large() -> Failure {
 
 /// An answer whose body is JSON already.
 fn json_text(status: StatusCode, text: impl Into<Body>) -> Response {
-    (status, [(header::CONTENT_TYPE, JSON)], text.into()).into_response()
+    let mut response = Response::new(text.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS);
+    headers.insert(header::CONTENT_TYPE, JSON);
+    response
 }
 
 /// An answer with a JSON body.
