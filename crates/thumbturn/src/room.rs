@@ -1,4 +1,5 @@
-//! Room for what is large: rows that are in memory to become an answer, and answers that were made and not taken yet.
+//! Room for what is large: bodies that are coming, rows that are in memory to become an answer, and answers that were made
+//! and not taken yet.
 //! Requests are counted by their places; this bounds what those few cost that are worth thousands of others.
 
 use std::pin::Pin;
@@ -23,8 +24,11 @@ const ROWS: usize = 4 * LARGEST_PAGE;
 /// How long a list waits for its turn.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Answers up to this size need no room: the number of connections bounds them.
+/// Bodies and answers up to this size need no room: the number of connections bounds them.
 const SMALL: usize = 16 * 1024;
+
+/// All larger bodies together that have not come to their end, in KiB.
+const COMING_KIB: usize = 128 * 1024;
 
 /// All larger answers together, in KiB.
 const UNTAKEN_KIB: usize = 256 * 1024;
@@ -41,12 +45,14 @@ const SLOWEST: u64 = 32 * 1024;
 /// How much room there is.
 pub(crate) struct Room {
     rows: Arc<Semaphore>,
+    coming: Arc<Semaphore>,
     untaken: Arc<Semaphore>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { rows: Arc::new(Semaphore::new(ROWS)), untaken: Arc::new(Semaphore::new(UNTAKEN_KIB)) }
+        let [rows, coming, untaken] = [ROWS, COMING_KIB, UNTAKEN_KIB].map(|room| Arc::new(Semaphore::new(room)));
+        Self { rows, coming, untaken }
     }
 }
 
@@ -56,6 +62,12 @@ impl Room {
         let count = u32::try_from(count.min(ROWS)).ok()?;
         let waiting = Arc::clone(&self.rows).acquire_many_owned(count);
         tokio::time::timeout(WAIT, waiting).await.ok()?.ok()
+    }
+
+    /// Room for a body of up to `size` bytes, held until it has come; `None` if there is none.
+    pub(crate) fn body(&self, size: usize) -> Option<OwnedSemaphorePermit> {
+        let kib = if size > SMALL { u32::try_from(size.div_ceil(1024)).ok()? } else { 0 };
+        Arc::clone(&self.coming).try_acquire_many_owned(kib).ok()
     }
 
     /// The same answer, whose room is free again once it was taken or given up; `None` if there is no room for it.

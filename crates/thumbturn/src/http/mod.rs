@@ -241,7 +241,7 @@ async fn dispatch(app: &App, parts: &Parts, body: &mut Body, place: OwnedSemapho
     check_method(route.methods, &parts.method)?;
     check_suspension(app, route, &caller).await?;
     drop(place);
-    let body = read_body(body, &parts.headers).await?;
+    let body = read_body(app, body, &parts.headers).await?;
     let place: Place = Arc::new(app.admit().ok_or_else(busy)?);
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let input = read_input(
@@ -295,11 +295,13 @@ async fn check_suspension(app: &App, route: &Route, caller: &Caller) -> Outcome<
     }
 }
 
-async fn read_body(body: &mut Body, headers: &HeaderMap) -> Outcome<Bytes> {
+async fn read_body(app: &App, body: &mut Body, headers: &HeaderMap) -> Outcome<Bytes> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_LIMIT) {
         return Err(too_large());
     }
+    let at_most = body.size_hint().upper().and_then(|size| usize::try_from(size).ok()).unwrap_or(BODY_LIMIT);
+    let _room = app.room().body(at_most).ok_or_else(busy)?;
     match tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_LIMIT).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),

@@ -255,3 +255,29 @@ async fn who_sends_a_body_slowly_holds_no_place() {
     let answer = answer(&mut slow).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
+
+#[tokio::test]
+async fn large_bodies_that_do_not_come_leave_room_for_small_calls() {
+    let served = served_within(TestApp::start().await, Limits::of(200)).await;
+    let more = "content-type: application/json\r\ncontent-length: 1048576\r\nexpect: 100-continue\r\n";
+    let announce = async || {
+        let mut stream = served.connect().await;
+        stream.write_all(served.head("POST /devices/list", more).as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        tokio::time::timeout(PATIENCE, stream.read_exact(&mut status)).await.expect("no answer").unwrap();
+        (stream, status)
+    };
+    let mut waiting = Vec::new();
+    for _ in 0..128 {
+        let (stream, status) = announce().await;
+        assert_eq!(&status, b"HTTP/1.1 100");
+        waiting.push(stream);
+    }
+    let (mut refused, status) = announce().await;
+    assert_eq!(&status, b"HTTP/1.1 503");
+    assert!(answer(&mut refused).await.contains("retry-after: 1"));
+    assert_eq!(served.app.unlock(0).await["status"], "success");
+
+    waiting.pop();
+    eventually("there is room again", async || (&announce().await.1 == b"HTTP/1.1 100").then_some(())).await;
+}
