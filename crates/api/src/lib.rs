@@ -39,6 +39,7 @@ pub mod health;
 pub mod locks;
 pub mod metadata;
 pub mod sandbox;
+pub mod sandbox_script;
 pub mod simulations;
 pub mod spaces;
 pub mod unmanaged_devices;

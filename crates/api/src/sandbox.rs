@@ -10,6 +10,7 @@ use crate::enums::string_enum;
 use crate::ids::DeviceId;
 use crate::params::{Nullable, Param, Strict, object};
 use crate::problems::Problems;
+use crate::sandbox_script::{SandboxScript, SandboxStep};
 use crate::schema::{Kind, Schema};
 use crate::values::{Fraction, Integer, NonEmptyString, Secret};
 
@@ -54,6 +55,8 @@ pub struct SandboxLock {
     pub profile: String,
     /// What is wrong with it.
     pub faults: SandboxFaults,
+    /// What is left of its script.
+    pub script: Vec<SandboxStep>,
 }
 
 string_enum! {
@@ -263,6 +266,8 @@ endpoints! {
             profile: Option<NonEmptyString>,
             /// What is wrong with it.
             faults: Option<Strict<SandboxFaultsUpdate>>,
+            /// What becomes of each of the next commands, in place of the whole old script; `[]` takes it away.
+            script: Option<SandboxScript>,
         },
         errors: [DeviceTypeNotSupported],
     }

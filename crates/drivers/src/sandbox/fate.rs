@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
+use super::script::StepFault;
 use super::settings::{Faults, Odds};
 
 /// One lock's source of chance. Its algorithm is fixed, so that a seed tells the same story on every machine.
@@ -55,6 +56,27 @@ pub(super) struct Fate {
 }
 
 impl Fate {
+    /// The fate that a step of a script has for its command.
+    pub(super) fn of(fault: Option<StepFault>) -> Self {
+        let deed = match fault {
+            Some(StepFault::Refuse) => Deed::Refuse,
+            Some(StepFault::Privacy) => Deed::Privacy,
+            Some(StepFault::Lie) => Deed::Lie,
+            Some(StepFault::Ignore) => Deed::Ignore,
+            Some(StepFault::Obstruct) => Deed::Obstruct,
+            Some(StepFault::Jam) => Deed::Jam,
+            Some(StepFault::Mute | StepFault::Stale | StepFault::Offline) | None => Deed::Obey,
+        };
+        let is = |one| fault == Some(one);
+        Self {
+            deed,
+            offline: is(StepFault::Offline),
+            acknowledged: true,
+            mute: is(StepFault::Mute),
+            stale: is(StepFault::Stale),
+        }
+    }
+
     /// Draws the fate of the next command and uses up the faults that strike it.
     pub(super) fn draw(faults: &mut Faults, odds: Odds, chance: &mut Chance) -> Self {
         Self {

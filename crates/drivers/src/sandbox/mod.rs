@@ -12,6 +12,7 @@
 //! | `fate` | which faults strike a command |
 //! | `agenda` | the time-ordered queue of what is still to happen |
 //! | `settings` | latency, faults and profiles, and patches of them |
+//! | `script` | what a lock does with each of its next commands |
 //! | `config`, `fixtures` | what an account asks for, and what its locks are called |
 //! | `hub`, `line` | the state machine behind a mutex, and the bounded way of its signals to the engine |
 //! | `driver`, `hubs` | the port of the engine, and the handle of the API |
@@ -30,6 +31,7 @@ mod line;
 mod lock;
 mod physical;
 mod physics;
+mod script;
 mod settings;
 mod words;
 
@@ -39,6 +41,7 @@ pub use fixtures::{Fixture, PRESET_PIN, PRESET_SLOT, fixture, fixtures};
 pub use hubs::{SandboxError, SandboxHubs};
 pub use physical::{Code, MotorState, Physical, Position, Restored};
 pub use physics::{ActError, Command, Emission, NotTaken, Remembered, VirtualHub, Word};
+pub use script::{MOST_STEPS, Step, StepFault, Then};
 pub use settings::{
     Act, Faults, FaultsPatch, Odds, Patch, PatchProblem, Profile, Settings, Simulated, Times, UnknownAct,
     UnknownProfile,

@@ -5,6 +5,7 @@ use thumbturn_core::locks::Bolt;
 use thumbturn_core::pins::Pin;
 use thumbturn_core::ports::Said;
 
+use super::script::Step;
 use super::settings::Settings;
 
 /// Where a bolt really stands.
@@ -101,6 +102,8 @@ pub struct Physical {
     pub codes: Vec<Code>,
     /// What is set on it, with what is left of each fault.
     pub settings: Settings,
+    /// What is left of its script.
+    pub script: Vec<Step>,
 }
 
 /// What is known of a lock from before this process started.

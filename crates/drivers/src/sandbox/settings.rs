@@ -6,6 +6,7 @@ use thumbturn_core::locks::Bolt;
 use thumbturn_core::pins::Pin;
 
 use super::config::Config;
+use super::script::{MOST_STEPS, Step};
 
 /// The longest latency, jitter and repeat delay: ten minutes.
 pub(super) const MOST_LATENCY_MS: u64 = 600_000;
@@ -135,7 +136,7 @@ impl Settings {
 }
 
 /// A change of a lock's settings. What is `None` stays as it is. A profile is applied first, the rest on top of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     /// 0 to 600,000.
     pub latency_ms: Option<u64>,
@@ -145,10 +146,12 @@ pub struct Patch {
     pub battery_level: Option<f64>,
     /// 0 (off) to 86,400.
     pub relock_after_s: Option<u64>,
-    /// A preset.
+    /// A preset; it takes away the script.
     pub profile: Option<Profile>,
     /// Faults.
     pub faults: FaultsPatch,
+    /// A new script of up to [`MOST_STEPS`] steps, in place of the whole old one; none: away with it.
+    pub script: Option<Vec<Step>>,
 }
 
 /// A change of a lock's faults. What is `None` stays as it is.
@@ -212,7 +215,16 @@ impl Patch {
         within("relock_after_s", self.relock_after_s, 0..=MOST_RELOCK_S)?;
         within("faults.repeat_after_ms", self.faults.repeat_after_ms, 0..=MOST_LATENCY_MS)?;
         within("faults.busy_ms", self.faults.busy_ms, 0..=MOST_LATENCY_MS)?;
-        within("battery_level", self.battery_level, 0.0..=1.0)
+        within("battery_level", self.battery_level, 0.0..=1.0)?;
+        let steps = self.script.as_deref().unwrap_or_default();
+        if steps.len() > MOST_STEPS {
+            return Err(PatchProblem { field: "script", problem: format!("must have at most {MOST_STEPS} steps") });
+        }
+        for step in steps {
+            within("script.after_ms", Some(step.after_ms), 0..=MOST_LATENCY_MS)?;
+            within("script.battery_level", step.battery_level, 0.0..=1.0)?;
+        }
+        Ok(())
     }
 }
 

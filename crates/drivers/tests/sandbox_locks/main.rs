@@ -13,6 +13,8 @@ mod properties;
 #[cfg(test)]
 mod room;
 #[cfg(test)]
+mod scripts;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod standing;

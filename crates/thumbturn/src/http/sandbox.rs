@@ -4,12 +4,15 @@ use thumbturn_api::sandbox::{
     ActOnSandboxLock, BoltState, FaultTimes, GetSandboxLock, MotorState, SandboxAction, SandboxFaults,
     SandboxFaultsUpdate, SandboxLock, SetSandboxLock,
 };
+use thumbturn_api::sandbox_script::{SandboxScript, SandboxStep, SandboxStepFault, SandboxStepFields, SandboxThen};
 use thumbturn_api::{ErrorType, Nullable};
 use thumbturn_core::accounts::Provider;
 use thumbturn_core::devices::Device;
 use thumbturn_core::ids::DeviceId;
+use thumbturn_core::locks::Bolt;
 use thumbturn_drivers::sandbox::{
-    Act, Faults, FaultsPatch, MotorState as Motor, Patch, Physical, Position, Profile, SandboxError, Times,
+    Act, Faults, FaultsPatch, MotorState as Motor, Patch, Physical, Position, Profile, SandboxError, Step, StepFault,
+    Then, Times,
 };
 
 use super::call::Call;
@@ -97,6 +100,7 @@ fn patch(params: SetSandboxLock) -> Outcome<Patch> {
         },
         profile,
         faults: params.faults.map(|faults| faults_patch(faults.0)).unwrap_or_default(),
+        script: params.script.map(script),
     })
 }
 
@@ -156,6 +160,59 @@ fn shown(app: &App, device: &Device, physical: &Physical) -> SandboxLock {
         rate_limited: app.limits().is_like_real(device.workspace, device.id),
         profile: settings.profile.map_or("custom", Profile::as_str).to_owned(),
         faults: faults_shown(&settings.faults),
+        script: physical.script.iter().map(step_shown).collect(),
+    }
+}
+
+fn script(given: SandboxScript) -> Vec<Step> {
+    given.into_vec().into_iter().map(|step| step_given(step.0)).collect()
+}
+
+fn step_given(given: SandboxStepFields) -> Step {
+    Step {
+        fault: given.fault.and_then(step_fault),
+        then: given.then.map(|then| match then {
+            SandboxThen::TurnLock => Then::Turn(Bolt::Locked),
+            SandboxThen::TurnUnlock => Then::Turn(Bolt::Unlocked),
+            SandboxThen::PowerOff => Then::PowerOff,
+            SandboxThen::PowerOn => Then::PowerOn,
+        }),
+        battery_level: given.battery_level.map(thumbturn_api::Fraction::get),
+        after_ms: given.after_ms.map_or(0, |ms| ms.get().unsigned_abs()),
+    }
+}
+
+const fn step_fault(wire: SandboxStepFault) -> Option<StepFault> {
+    Some(match wire {
+        SandboxStepFault::Obey => return None,
+        SandboxStepFault::Refuse => StepFault::Refuse,
+        SandboxStepFault::Privacy => StepFault::Privacy,
+        SandboxStepFault::Lie => StepFault::Lie,
+        SandboxStepFault::Ignore => StepFault::Ignore,
+        SandboxStepFault::Obstruct => StepFault::Obstruct,
+        SandboxStepFault::Jam => StepFault::Jam,
+        SandboxStepFault::Mute => StepFault::Mute,
+        SandboxStepFault::Stale => StepFault::Stale,
+        SandboxStepFault::Offline => StepFault::Offline,
+    })
+}
+
+fn step_shown(step: &Step) -> SandboxStep {
+    let is_timed = step.then.is_some() || step.battery_level.is_some();
+    SandboxStep {
+        fault: SandboxStepFault::ALL
+            .iter()
+            .copied()
+            .find(|wire| step_fault(*wire) == step.fault)
+            .unwrap_or(SandboxStepFault::Obey),
+        then: step.then.map(|then| match then {
+            Then::Turn(Bolt::Locked) => SandboxThen::TurnLock,
+            Then::Turn(Bolt::Unlocked) => SandboxThen::TurnUnlock,
+            Then::PowerOff => SandboxThen::PowerOff,
+            Then::PowerOn => SandboxThen::PowerOn,
+        }),
+        battery_level: step.battery_level,
+        after_ms: is_timed.then_some(step.after_ms),
     }
 }
 

@@ -41,6 +41,8 @@ mod reference;
 #[cfg(test)]
 mod resets;
 #[cfg(test)]
+mod scripts;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod simulations;

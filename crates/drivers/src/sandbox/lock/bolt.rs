@@ -10,6 +10,7 @@ use thumbturn_core::ports::{Answer, How, Refused, Said};
 
 use super::super::physical::Position;
 use super::super::physics::{NotTaken, Word};
+use super::super::script::StepFault;
 use super::{Air, Cause, End, Happening, Run, VirtualLock, seconds};
 
 impl VirtualLock {
@@ -103,12 +104,15 @@ impl VirtualLock {
 
     /// A new auto-lock arrives. Of the faults those strike it that do not need a bolt.
     pub(super) fn configured(&mut self, air: &mut Air<'_>, attempt: AttemptId, auto_lock: AutoLock, life: u32) {
-        if !self.command_arrives(air, attempt, life) {
-            return;
-        }
+        let Some(step) = self.command_arrives(air, attempt, life) else { return };
         let faults = &mut self.settings.faults;
-        let (refuses, ignores) = (faults.refuse.take(), faults.ignore.take());
-        self.silent = faults.offline.take();
+        let (refuses, ignores, offline) = match step {
+            Some(step) => {
+                [StepFault::Refuse, StepFault::Ignore, StepFault::Offline].map(|one| step.fault == Some(one)).into()
+            }
+            None => (faults.refuse.take(), faults.ignore.take(), faults.offline.take()),
+        };
+        self.silent = offline;
         if refuses {
             let why = Refused::Other("the lock refused the setting".to_owned());
             air.emit(Word::Answered(attempt, Answer::Refused(why)));

@@ -4,6 +4,7 @@ mod bolt;
 mod keypad;
 mod power;
 mod radio;
+mod script;
 mod standing;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use super::physical::{Code, MotorState, Physical, Position, Restored};
 use super::physics::{Command, Emission, Remembered, Word};
 use super::settings::{Patch, Settings, Times};
 use keypad::Keypad;
+use script::Script;
 
 /// How much longer than its latency a lock's motor may take.
 const MOTOR_ALLOWANCE: Duration = Duration::from_secs(1);
@@ -47,6 +49,8 @@ pub(super) enum Happening {
     Repeat { said: Said, how: How, sequence: u64 },
     /// The hub notices that the lock went or came back.
     Notice,
+    /// What a used step of the script had in store may be due.
+    Script,
 }
 
 /// The world around one lock at one moment.
@@ -137,6 +141,7 @@ pub(super) struct VirtualLock {
     removed: bool,
     unpaid: bool,
     keypad: Keypad,
+    script: Script,
     /// Counts power cuts, so that what was under way before one is not finished after it.
     life: u32,
     motor: Option<Run>,
@@ -173,6 +178,7 @@ impl VirtualLock {
             removed: false,
             unpaid: false,
             keypad: Keypad::default(),
+            script: Script::default(),
             life: 0,
             motor: None,
             waiting: VecDeque::new(),
@@ -247,6 +253,7 @@ impl VirtualLock {
             reports: self.reports,
             codes: self.codes.clone(),
             settings: self.settings,
+            script: self.script.left(),
         }
     }
 
@@ -262,6 +269,11 @@ impl VirtualLock {
     pub(super) fn set(&mut self, air: &mut Air<'_>, patch: &Patch) {
         let before = self.traits();
         self.settings.apply(patch);
+        match &patch.script {
+            Some(steps) => self.script.replace(steps),
+            None if patch.profile.is_some() => self.script.replace(&[]),
+            None => {}
+        }
         if self.traits() != before {
             air.emit(Word::Described);
         }

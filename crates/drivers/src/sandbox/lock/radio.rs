@@ -10,6 +10,7 @@ use thumbturn_core::time::Moment;
 
 use super::super::fate::{Deed, Fate};
 use super::super::physics::{Command, NotTaken, Word};
+use super::super::script::Step;
 use super::super::settings::Times;
 use super::{Air, Cause, End, Happening, Run, VirtualLock};
 
@@ -40,22 +41,24 @@ impl VirtualLock {
         Ok(self.travel())
     }
 
-    /// A command arrives; `false` if nobody is there to take it.
-    pub(super) fn command_arrives(&mut self, air: &mut Air<'_>, attempt: AttemptId, life: u32) -> bool {
+    /// A command arrives; `None` if nobody is there to take it, otherwise the step of the script that it uses up.
+    pub(super) fn command_arrives(&mut self, air: &mut Air<'_>, attempt: AttemptId, life: u32) -> Option<Option<Step>> {
         self.commands_in_air = self.commands_in_air.saturating_sub(1);
         if !self.powered || life != self.life {
             air.emit(Word::Answered(attempt, Answer::NotAcknowledged));
-            return false;
+            return None;
         }
         if !self.on_air() {
-            return false;
+            return None;
         }
         self.commands += 1;
+        let step = self.use_step(air);
         if self.unpaid {
             let why = Refused::Other("the lock's paid subscription has ended".to_owned());
             air.emit(Word::Answered(attempt, Answer::Refused(why)));
+            return None;
         }
-        !self.unpaid
+        Some(step)
     }
 
     /// When a word sent now reaches the lock, if its way takes `way`.
@@ -99,14 +102,16 @@ impl VirtualLock {
             Happening::Asked(read) => self.asked(air, read),
             Happening::Repeat { said, how, sequence } => self.repeat(air, said, how, sequence),
             Happening::Notice => self.notice(air),
+            Happening::Script => self.play_on(air),
         }
     }
 
     fn arrive(&mut self, air: &mut Air<'_>, command: Command, motor: Duration, life: u32) {
-        if !self.command_arrives(air, command.attempt, life) {
-            return;
-        }
-        let fate = Fate::draw(&mut self.settings.faults, self.settings.odds, &mut self.chance);
+        let Some(step) = self.command_arrives(air, command.attempt, life) else { return };
+        let fate = match step {
+            Some(step) => Fate::of(step.fault),
+            None => Fate::draw(&mut self.settings.faults, self.settings.odds, &mut self.chance),
+        };
         self.silent = fate.offline;
         self.answer(air, command, &fate);
         let end = match fate.deed {

@@ -42,7 +42,8 @@ async fn get() {
         "powered": true,
         "profile": "custom",
         "rate_limited": false,
-        "relock_after_s": null
+        "relock_after_s": null,
+        "script": []
       }
     }
     "#);
@@ -89,6 +90,7 @@ async fn set() {
         "battery_level": 0.5,
         "relock_after_s": 60,
         "faults": {"jam": 2, "mute": true, "repeat_after_ms": 9},
+        "script": ["jam", {"then": "turn_lock", "battery_level": 0.1, "after_ms": 2_000}],
     });
     assert_snapshot!(app.snap(path, whole).await, @r#"
     /thumbturn/sandbox/locks/set 200
@@ -120,7 +122,11 @@ async fn set() {
         "powered": true,
         "profile": "custom",
         "rate_limited": false,
-        "relock_after_s": 60
+        "relock_after_s": 60,
+        "script": [
+          {"fault": "jam"},
+          {"after_ms": 2000, "battery_level": 0.1, "fault": "obey", "then": "turn_lock"}
+        ]
       }
     }
     "#);
@@ -147,6 +153,32 @@ async fn set() {
         "validation_errors": {
           "_errors": [],
           "faults": {"_errors": [], "jam": {"_errors": ["Expected boolean or number, received string"]}}
+        }
+      },
+      "ok": false
+    }
+    "#);
+    let script = json!(["obey", {"fault": "jam", "after_ms": 5}, "jump"]);
+    assert_snapshot!(app.snap(path, json!({"device_id": app.own.devices[0], "script": script})).await, @r#"
+    /thumbturn/sandbox/locks/set 400 invalid_input
+    {
+      "error": {
+        "message": "2 Input Errors: Says when 'then' or 'battery_level' happens: one of them is required for \"script.1.after_ms\", Invalid enum value. Expected 'obey' | 'refuse' | 'privacy' | 'lie' | 'ignore' | 'obstruct' | 'jam' | 'mute' | 'stale' | 'offline', received 'jump' for \"script.2\"",
+        "type": "invalid_input",
+        "validation_errors": {
+          "_errors": [],
+          "script": {
+            "1": {
+              "_errors": [],
+              "after_ms": {"_errors": ["Says when 'then' or 'battery_level' happens: one of them is required"]}
+            },
+            "2": {
+              "_errors": [
+                "Invalid enum value. Expected 'obey' | 'refuse' | 'privacy' | 'lie' | 'ignore' | 'obstruct' | 'jam' | 'mute' | 'stale' | 'offline', received 'jump'"
+              ]
+            },
+            "_errors": []
+          }
         }
       },
       "ok": false
@@ -207,7 +239,8 @@ async fn act() {
         "powered": false,
         "profile": "custom",
         "rate_limited": false,
-        "relock_after_s": null
+        "relock_after_s": null,
+        "script": []
       }
     }
     "#);
