@@ -9,6 +9,8 @@ mod driver;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod room;

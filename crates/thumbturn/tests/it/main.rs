@@ -35,6 +35,8 @@ mod overload;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod reference;
