@@ -153,6 +153,8 @@ enum Comes {
     Refusal,
     End,
     Event,
+    /// On a device or account.
+    Issue,
 }
 
 impl Comes {
@@ -164,6 +166,12 @@ impl Comes {
                 attempt["status"] == "error" && attempt["error"]["type"] == name
             }
             Self::Event => answer["ok"] == true,
+            Self::Issue => {
+                let shown = [&answer["device"], &answer["connected_account"]];
+                let lists = shown.iter().flat_map(|one| [&one["errors"], &one["warnings"]]);
+                let mut issues = lists.filter_map(Value::as_array).flatten();
+                issues.any(|issue| issue["error_code"] == name || issue["warning_code"] == name)
+            }
         }
     }
 }
@@ -215,6 +223,20 @@ async fn every_end_of_an_attempt_can_be_had() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_can_be_had() {
     check_all("Events", EventKind::RAISED, Comes::Event).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_issue_of_a_device_or_account_can_be_had() {
+    let all = [
+        "device_disconnected",
+        "hub_disconnected",
+        "account_disconnected",
+        "device_removed",
+        "subscription_required",
+        "provider_issue",
+        "provider_service_unavailable",
+    ];
+    check_all("What devices and accounts show", &all, Comes::Issue).await;
 }
 
 /// What is said not to be had is declared by no endpoint; a fault of the server can happen anywhere.
