@@ -15,6 +15,7 @@ use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigError, Flags};
 use crate::hubs::HubsError;
 use crate::keys::{self, KeyView, KeysError, KeysRequest, Kind};
+use crate::logging;
 use crate::serve::{self, ServeError};
 use crate::setup::{self, Installation, SetUpError};
 use crate::workspaces::{self, WorkspaceView, WorkspacesError, WorkspacesRequest};
@@ -201,6 +202,7 @@ impl Cli {
 }
 
 impl Place {
+    /// Reads the settings, and starts the log as they say.
     fn settings(&self, listen: Option<String>) -> Result<Config, ConfigError> {
         let flags = Flags {
             config: self.config.clone(),
@@ -208,7 +210,9 @@ impl Place {
             data_dir: self.data_dir.clone(),
             database_url: self.database_url.clone(),
         };
-        Config::load(&flags, config::variables()?.into_iter())
+        let config = Config::load(&flags, config::variables()?.into_iter())?;
+        logging::start(&config.log)?;
+        Ok(config)
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::logging;
+
 /// The commented file with every default.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Figures for the operator.
     pub metrics: MetricsSettings,
+    /// The log.
+    pub log: Log,
 }
 
 /// Settings of lock actions.
@@ -152,6 +156,26 @@ pub struct MetricsSettings {
     pub listen: Option<SocketAddr>,
 }
 
+/// The log, on standard error.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// How an event is written.
+    pub format: LogFormat,
+    /// What is written: a level, or one for each part of the program. `THUMBTURN_LOG` wins over it.
+    pub level: String,
+}
+
+/// How an event is written. Each is one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object: `timestamp`, `level`, `target`, and `fields` with the `message`.
+    Json,
+}
+
 /// What the command line sets.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -244,6 +268,7 @@ impl Config {
         within("limits.concurrent_requests", self.limits.concurrent_requests, 1..=100_000, "1 to 100000")?;
         within("retention.events_days", self.retention.events_days, 1..=3_650, "1 to 3650 days")?;
         within("retention.attempts_days", self.retention.attempts_days, 1..=3_650, "1 to 3650 days")?;
+        logging::filter("log.level", &self.log.level)?;
         check_database_url(self.database_url.as_deref().unwrap_or_default())?;
         check_public_url(&self.public_url)?;
         self.cors.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
@@ -525,6 +550,8 @@ mod tests {
             ("THUMBTURN_PUBLIC_URL", "http://", "public_url"),
             ("THUMBTURN_LISTEN", "nowhere", "THUMBTURN_LISTEN"),
             ("THUMBTURN_METRICS__LISTEN", "nowhere", "`metrics.listen` is by default \"\""),
+            ("THUMBTURN_LOG__FORMAT", "xml", "expected `text` or `json`"),
+            ("THUMBTURN_LOG__LEVEL", "loud", "log.level is `loud`"),
             ("THUMBTURN_METRICS__ENABLED", "maybe", "`metrics.enabled` is by default true"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", r#"["https://a.example"]"#, "cors.allowed_origins"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", "*", "cors.allowed_origins is `*`"),

@@ -13,6 +13,7 @@ pub mod http;
 pub mod hubs;
 pub mod keys;
 pub mod limits;
+pub mod logging;
 pub mod metrics;
 mod room;
 pub mod serve;

@@ -24,11 +24,12 @@ use thumbturn_core::meter::Meter;
 use thumbturn_store::StoreMeter;
 
 use self::attempts::Attempts;
-use self::encode::{gauge, gauges};
+use self::encode::{counter, gauge, gauges};
 use self::process::Process;
 pub(crate) use self::requests::Requests;
 use self::store::StoreFigures;
 use crate::app::App;
+use crate::logging;
 
 /// The newer format, for who asks for it. Everybody understands the older one.
 const OPEN_METRICS: &str = "application/openmetrics-text";
@@ -138,6 +139,7 @@ impl Collector for Scrape {
         let (waiting, most) = self.queue;
         self.metrics.process.encode(encoder)?;
         gauge(encoder, "thumbturn_draining", "1 while the server stops.", u64::from(self.is_draining))?;
+        counter(encoder, "thumbturn_panics", "Faults of the server that were caught.", logging::panics())?;
         self.metrics.requests.encode(encoder)?;
         gauge(encoder, "thumbturn_http_requests_running", "Requests that are being answered.", self.running)?;
         self.metrics.attempts.encode(encoder)?;
