@@ -317,6 +317,70 @@ async fn a_server_that_is_told_to_stop_ends_its_attempts_first() {
     }
 }
 
+/// What is on its way is told, what is new is sent away, and connections that wait for nothing are closed.
+#[tokio::test]
+async fn a_server_that_stops_answers_what_it_holds_and_takes_nothing_new() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let place = place();
+    let mut server = Server::start(&place.data, &[]);
+    let key = server.told("API key").unwrap();
+    let devices = server.devices(&key).await;
+    slow(&server, &key, &devices[0], 2_000).await;
+    // After one call the engine knows how slow the lock is.
+    server.post(&key, "/locks/lock_door", json!({"device_id": devices[0], "sync": true})).await.ok();
+    let before = commands(&server, &key, &devices[0]).await;
+    let mut idle = TcpStream::connect(&server.address).await.unwrap();
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut start = [0; 15];
+    idle.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+
+    let holding = server.post(&key, "/locks/unlock_door", json!({"device_id": devices[0]}));
+    let stopping = async {
+        eventually("the command is sent", async || {
+            (commands(&server, &key, &devices[0]).await == before + 1).then_some(())
+        })
+        .await;
+        server.signal("TERM");
+        eventually("the server stops", async || {
+            let ready = server.send(Ask::get("/health/ready")).await?;
+            (ready.status == 503).then_some(())
+        })
+        .await;
+        let refused = server.send(unlock(&key, &devices[1])).await.unwrap();
+        refused.assert_refused(503, "service_unavailable");
+        assert!(refused.header("retry-after").is_some());
+    };
+    let (held, ()) = tokio::join!(holding, stopping);
+    let held = held.field("action_attempt");
+    assert_eq!(held["result"], json!({"was_confirmed_by_device": true}), "{held:#}");
+    let closed = async { idle.read_to_end(&mut Vec::new()).await.unwrap() };
+    tokio::time::timeout(PATIENCE, closed).await.expect("an idle connection stays open");
+    assert_eq!(server.wait(), Some(0));
+    let server = Server::start(&place.data, &[]);
+    assert_eq!(server.attempts(&key).await.len(), 2, "what was refused does not exist");
+}
+
+#[tokio::test]
+async fn an_attempt_that_hears_nothing_holds_a_stopping_server_until_its_deadline() {
+    let place = place();
+    let mut server = Server::start(&place.data, &[("THUMBTURN_ACTIONS__DEADLINE_MS", "1500")]);
+    let key = server.told("API key").unwrap();
+    let device = server.devices(&key).await.remove(0);
+    slow(&server, &key, &device, 600_000).await;
+    let attempt = server.send(unlock(&key, &device)).await.unwrap().field("action_attempt");
+    assert_eq!(attempt["status"], "pending");
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0));
+    let server = Server::start(&place.data, &[]);
+    let attempts = server.attempts(&key).await;
+    assert_eq!(attempts[0]["error"]["type"], "outcome_unknown");
+    let evidence = json!({"action_attempt_id": attempt["action_attempt_id"]});
+    let evidence = server.post(&key, "/thumbturn/action_attempts/evidence", evidence).await;
+    let evidence = Value::Object(evidence.ok());
+    assert!(evidence.to_string().contains("\"silence\""), "it ended before the server did: {evidence:#}");
+}
+
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
     let place = place();
