@@ -13,6 +13,8 @@ mod actions;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
 mod catalogue;
 #[cfg(test)]
 mod cli;
