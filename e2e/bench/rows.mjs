@@ -14,21 +14,21 @@ const row = (what, figure, reach, aim, values) => ({ what, figure, reach: reach.
 const atLeast = (text, ...limits) => ({ text, holds: limits.map((limit) => (value) => value >= limit) })
 const atMost = (text, ...limits) => ({ text, holds: limits.map((limit) => (value) => value <= limit) })
 
-/** Our rates in turns with those of the fake, which is started anew for each turn: it is fastest when it is empty. */
+/** Our rates in turns, then the fake's: it looks through all its attempts at each call, so its first minute is its best. */
 const rates = async () =>
   await withServer(LOCKS, async (server) => {
     const calls = ['health', 'unlock-async', 'unlock']
-    const found = { fake: [], health: [], 'unlock-async': [], unlock: [] }
+    const found = Object.fromEntries(calls.map((call) => [call, []]))
     for (let round = 0; round < ROUNDS; round++) {
       for (const call of calls) found[call].push(await load(server, call, SECONDS))
-      found.fake.push(await withFake(LOCKS, async (fake) => await load(fake, 'unlock-async', SECONDS)))
     }
+    const fake = async (seconds) => await withFake(LOCKS, async (fake) => await load(fake, 'unlock-async', seconds))
+    const [best, spurt] = [(await fake(MINUTE)).per_second, (await fake(SECONDS)).per_second]
     const ours = median(found['unlock-async'].map((one) => one.per_second))
-    const best = Math.max(...found.fake.map((one) => one.per_second))
     const share = median(found['unlock-async'].map((one, at) => one.per_second / found.health[at].per_second))
     const rows = [
       row(
-        `\`unlock_door\` on disk, ${CONNECTIONS} connections, ${whole(LOCKS)} locks, against the fake at its best`,
+        `\`unlock_door\` on disk, ${CONNECTIONS} connections, ${whole(LOCKS)} locks, against the fake in its best minute`,
         `${whole(ours)}/s to ${whole(best)}/s: ${(ours / best).toFixed(1)} times`,
         atLeast('15 times', 15),
         atLeast('30 times', 30),
@@ -46,6 +46,7 @@ const rates = async () =>
       const middle = (field) => median(results.map((one) => one[field]))
       return `${call}: ${whole(middle('per_second'))}/s, median ${milliseconds(middle('median_us'))}, 99 % ${milliseconds(middle('p99_us'))}`
     })
+    notes.push(`the fake in its first ${SECONDS} seconds: ${whole(spurt)}/s, ${(ours / spurt).toFixed(1)} times less than ours`)
     return { rows, notes }
   })
 

@@ -131,10 +131,13 @@ pub async fn serve(listener: TcpListener, service: Router, stop: Stop, limits: L
         http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(BUFFER).keep_alive(seat.is_place);
         let connection = graceful.watch(http.serve_connection(prepared(stream, patience), service));
         tokio::spawn(async move {
-            match tokio::time::timeout(in_all, connection).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
-                Err(_) => tracing::debug!("a connection without a place took too long"),
+            let ended = match in_all {
+                None => connection.await,
+                // That it took too long is no news.
+                Some(in_all) => tokio::time::timeout(in_all, connection).await.unwrap_or(Ok(())),
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended early");
             }
             drop(seat);
         });
@@ -185,8 +188,8 @@ impl Seats {
 
 impl Seat {
     /// How long its client may do nothing, and how long it may stay.
-    const fn patience(&self, limits: &Limits) -> (Duration, Duration) {
-        if self.is_place { (limits.patience, Duration::MAX) } else { SHORT_PATIENCE }
+    const fn patience(&self, limits: &Limits) -> (Duration, Option<Duration>) {
+        if self.is_place { (limits.patience, None) } else { (SHORT_PATIENCE.0, Some(SHORT_PATIENCE.1)) }
     }
 }
 

@@ -183,7 +183,7 @@ impl Engine {
         };
         let outcome = self.shared.waiters.announce(attempt.id);
         let (on_disk, durable) = oneshot::channel();
-        let job = Job { attempt: attempt.clone(), command, accepted, durable };
+        let job = Box::new(Job { attempt: attempt.clone(), command, accepted, durable });
         if handle.mailbox.try_send(Message::Run(job)).is_err() {
             handle.load.attempts.fetch_sub(1, Ordering::AcqRel);
             self.shared.waiters.forget(attempt.id);

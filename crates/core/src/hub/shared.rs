@@ -74,8 +74,10 @@ impl Shared {
     /// Commits what has already happened in the world and so cannot be given up: tries until it is stored.
     ///
     /// A conflict means that the row is gone or has ended; there is nothing left to record then.
-    pub(crate) async fn record(&self, change: Change) -> Recorded {
-        self.insist(|| self.store.commit(change.clone())).await
+    ///
+    /// Boxed: the task of a lock that waits, as most do, must not hold room for it.
+    pub(crate) fn record(&self, change: Change) -> Later<'_, Recorded> {
+        Box::pin(async move { self.insist(|| self.store.commit(change.clone())).await })
     }
 
     /// The same for what takes more than one change to commit: `commit` is tried as a whole.

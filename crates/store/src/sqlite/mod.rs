@@ -83,7 +83,7 @@ pub(crate) fn fold_log(connection: &Connection) -> rusqlite::Result<()> {
 pub(crate) fn open_reader(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, vfs)?;
     connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -2_048)?;
+    connection.pragma_update(None, "cache_size", -1_024)?;
     Ok(connection)
 }
 

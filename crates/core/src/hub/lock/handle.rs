@@ -20,7 +20,8 @@ pub(crate) const MAILBOX: usize = 256;
 
 /// What a lock's task can be told.
 pub(crate) enum Message {
-    Run(Job),
+    /// Boxed: the mailbox of each lock keeps room for the largest message, many times.
+    Run(Box<Job>),
     LinkUp(Arc<dyn Link>),
     LinkDown(OfflineBecause),
     Resync,

@@ -43,7 +43,7 @@ pub(crate) struct LockTask {
     memory: Memory,
     link: Option<Arc<dyn Link>>,
     unavailable: Option<Unavailable>,
-    queue: VecDeque<Job>,
+    queue: VecDeque<Box<Job>>,
     running: Option<Running>,
     carrying: Option<Carrying>,
     reads: Reads,

@@ -89,7 +89,7 @@ impl LockTask {
         self.unavailable.is_some() || (self.link.is_some() && self.described)
     }
 
-    async fn start(&mut self, mut job: Job) {
+    async fn start(&mut self, mut job: Box<Job>) {
         if (&mut job.durable).await.is_err() {
             self.load.attempts.fetch_sub(1, Ordering::AcqRel);
             return;
@@ -101,7 +101,7 @@ impl LockTask {
             (None, Some(_)) => Input::TurnCame,
             (None, None) => Input::Unavailable(Unavailable::HubDisconnected),
         };
-        let Job { attempt, command, accepted, .. } = job;
+        let Job { attempt, command, accepted, .. } = *job;
         let mut record = Record::since(accepted);
         record.note(self.shared.now(), Step::TurnCame);
         let (state, asked, told, settled) = (State::Waiting, None, None, None);
@@ -172,7 +172,8 @@ impl LockTask {
                     running.asked = Some(read);
                 }
             }
-            Effect::Finish(end) => self.finish(end, fact).await,
+            // Boxed: the task of a lock that waits, as most do, must not hold room for it.
+            Effect::Finish(end) => Box::pin(self.finish(end, fact)).await,
         }
     }
 
