@@ -266,7 +266,8 @@ endpoints! {
             profile: Option<NonEmptyString>,
             /// What is wrong with it.
             faults: Option<Strict<SandboxFaultsUpdate>>,
-            /// What becomes of each of the next commands, in place of the whole old script; `[]` takes it away.
+            /// What becomes of each of the next commands, in place of the whole old script; `[]` takes it away. A word
+            /// such as `"jam"` is short for `{"fault": "jam"}`.
             script: Option<SandboxScript>,
         },
         errors: [DeviceTypeNotSupported],

@@ -150,3 +150,26 @@ fn null_is_allowed_where_it_means_something_and_is_never_answered_for_nothing() 
     let device = &document["components"]["schemas"]["device"];
     assert_eq!(device["properties"]["nickname"].get("nullable"), None, "left out where there is none");
 }
+
+/// A value may be a text or a number, but not a text or an object: of those the generator makes no flag.
+#[test]
+fn no_parameter_may_be_either_simple_or_not() {
+    fn check(path: &str, schema: &Value) {
+        let is_simple = |kind: &Value| !["object", "array"].contains(&kind["type"].as_str().unwrap_or("object"));
+        if let Some(kinds) = schema["oneOf"].as_array() {
+            let simple = kinds.iter().filter(|kind| is_simple(kind)).count();
+            assert!(simple == 0 || simple == kinds.len(), "{path}: {schema:#}");
+        }
+        match schema {
+            Value::Object(fields) => fields.values().for_each(|inner| check(path, inner)),
+            Value::Array(items) => items.iter().for_each(|inner| check(path, inner)),
+            _ => {}
+        }
+    }
+    for (path, operations) in document()["paths"].as_object().unwrap() {
+        for operation in operations.as_object().unwrap().values() {
+            check(path, &operation["requestBody"]);
+            check(path, &operation["parameters"]);
+        }
+    }
+}
