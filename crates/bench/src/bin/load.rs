@@ -2,8 +2,9 @@
 //!
 //! `cargo run --release -p thumbturn-bench --bin load -- URL API_KEY CALL [CONNECTIONS] [SECONDS]`, where `CALL` is
 //! `unlock` (held until the outcome), `unlock-async` (`Prefer: respond-async`), `get` (a device), `page` (a hundred
-//! devices, from anywhere in the list), `health` (no storage; what the rest is compared with) or `share`: `unlock`, and
-//! afterwards how much of each latency was the server's. Devices are taken from `/devices/list`.
+//! devices, from anywhere in the list), `nothing` (events that this server has none of, so that everything is done but to
+//! look; what the rest is compared with) or `share`: `unlock`, and afterwards how much of each latency was the server's.
+//! Devices are taken from `/devices/list`.
 
 #![expect(clippy::print_stdout, reason = "what it prints is its result")]
 
@@ -20,13 +21,16 @@ const PAGES: (usize, usize) = (100, 1000);
 /// Of how many unlocks the evidence is looked at.
 const SAMPLE: usize = 2000;
 
+/// An access code that nothing is known of.
+const NO_CODE: &str = "00000000-0000-4000-8000-000000000000";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
     Unlock,
     UnlockAsync,
     Get,
     Page,
-    Health,
+    Nothing,
     Share,
 }
 
@@ -37,11 +41,11 @@ impl Call {
             ("unlock-async", Call::UnlockAsync),
             ("get", Call::Get),
             ("page", Call::Page),
-            ("health", Call::Health),
+            ("nothing", Call::Nothing),
             ("share", Call::Share),
         ];
         let found = WORDS.iter().find(|(name, _)| *name == word).map(|(_, call)| *call);
-        found.ok_or_else(|| "CALL must be unlock, unlock-async, get, page, health or share".into())
+        found.ok_or_else(|| "CALL must be unlock, unlock-async, get, page, nothing or share".into())
     }
 
     const fn path(self) -> &'static str {
@@ -49,7 +53,7 @@ impl Call {
             Self::Unlock | Self::UnlockAsync | Self::Share => "/locks/unlock_door",
             Self::Get => "/devices/get",
             Self::Page => "/devices/list",
-            Self::Health => "/health/get_health",
+            Self::Nothing => "/events/list",
         }
     }
 
@@ -73,20 +77,22 @@ impl Load {
     /// What can be asked for. The fake knows no pages and answers everything.
     async fn look_around(&mut self) -> Fallible<()> {
         let mut connection = self.target.connect().await?;
-        let mut ask = json!({"limit": PAGES.1});
+        // A cursor holds for lists of the same limit.
+        let limit = if self.call == Call::Page { PAGES.0 } else { PAGES.1 };
+        let mut ask = json!({"limit": limit});
         loop {
             let page = connection.ask("/devices/list", &ask).await?;
             let ids = page["devices"].as_array().ok_or("no devices")?.iter();
             self.devices.extend(ids.filter_map(|device| Some(device["device_id"].as_str()?.to_owned())));
             let Some(next) = page["pagination"]["next_page_cursor"].as_str() else { return Ok(()) };
             self.cursors.push(next.to_owned());
-            ask = json!({"limit": PAGES.1, "page_cursor": next});
+            ask = json!({"limit": limit, "page_cursor": next});
         }
     }
 
     fn body(&self, at: usize) -> Fallible<String> {
-        if self.call == Call::Health {
-            return Ok("{}".to_owned());
+        if self.call == Call::Nothing {
+            return Ok(format!("{{\"since\":\"2020-01-01T00:00:00Z\",\"access_code_id\":\"{NO_CODE}\"}}"));
         }
         if self.call == Call::Page {
             let cursor = self.cursors.get(at % (self.cursors.len() + 1));

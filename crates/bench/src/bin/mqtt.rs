@@ -2,7 +2,8 @@
 //! prints one line of JSON.
 //!
 //! `cargo run --release -p thumbturn-bench --bin mqtt -- URL API_KEY [ROUNDS]`. The bare client publishes the command and
-//! waits for the report of the lock, and does nothing else. The two take turns.
+//! waits for the report of the lock, and does nothing else. The two take turns. Each lock is unlocked once: of a lock that is
+//! turned to and fro within seconds the server asks whether a report is a late repeat, and the bare client believes it.
 
 #![expect(clippy::print_stdout, reason = "what it prints is its result")]
 
@@ -13,30 +14,31 @@ use serde_json::{Value, json};
 use thumbturn_bench::{Connection, Fallible, Target, percentile};
 use thumbturn_locksim::{Broker, Mosquitto, Sim, SimConfig};
 
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 60;
 
 /// How long the motors of the simulated locks take.
 const MOTOR: Duration = Duration::from_millis(20);
 
 /// How long the server may take to find the locks, and a lock to report.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [url, key, rest @ ..] = args.as_slice() else { return Err("URL and API_KEY are needed".into()) };
-    let rounds = rest.first().map_or(Ok(ROUNDS), |text| text.parse())?;
+    let rounds: usize = rest.first().map_or(Ok(ROUNDS), |text| text.parse())?;
     let mosquitto = Mosquitto::start().await?;
-    let config = SimConfig::zigbee2mqtt(2).each(|lock| lock.motor = MOTOR);
-    let _sim = Sim::start(mosquitto.broker(), config).await?;
+    let config = SimConfig::zigbee2mqtt(rounds * 2).each(|lock| lock.motor = MOTOR);
+    let sim = Sim::start(mosquitto.broker(), config).await?;
+    let names: Vec<String> = sim.locks().iter().map(|lock| lock.first_name().to_owned()).collect();
+    let (of_bare, of_server) = names.split_at(rounds);
     let mut server = Target::new(url, key).connect().await?;
-    let device = connect_hub(&mut server, mosquitto.broker(), "lock-002").await?;
-    let mut bare = Bare::connect(mosquitto.broker(), "lock-001").await?;
+    let devices = connect_hub(&mut server, mosquitto.broker(), of_server).await?;
+    let mut bare = Bare::connect(mosquitto.broker(), of_bare).await?;
     let (mut by_server, mut by_bare) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        let unlock = round % 2 == 0;
-        by_bare.push(bare.turn(unlock).await?);
-        by_server.push(turn(&mut server, &device, unlock).await?);
+    for (lock, device) in of_bare.iter().zip(devices) {
+        by_bare.push(bare.unlock(lock).await?);
+        by_server.push(unlock(&mut server, &device).await?);
     }
     let figures =
         |times: &mut Vec<Duration>| json!({"median_us": percentile(times, 0.5), "p99_us": percentile(times, 0.99)});
@@ -44,28 +46,33 @@ async fn main() -> Fallible<()> {
     Ok(())
 }
 
-/// Connects the server to the broker; the id of the lock of this name, once the server knows where its bolt is.
-async fn connect_hub(server: &mut Connection, broker: &Broker, name: &str) -> Fallible<String> {
+/// Connects the server to the broker; the ids of the locks of these names, once the server knows where all bolts are.
+async fn connect_hub(server: &mut Connection, broker: &Broker, names: &[String]) -> Fallible<Vec<String>> {
     let config = json!({"url": format!("mqtt://{}:{}", broker.host, broker.port)});
-    server.ask("/thumbturn/connected_accounts/create", &json!({"provider": "mqtt", "config": config})).await?;
+    let hub = json!({"provider": "mqtt", "config": config});
+    let made = server.ask("/thumbturn/connected_accounts/create", &hub).await?;
+    let account = &made["connected_account"]["connected_account_id"];
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
-        let list = server.ask("/devices/list", &json!({"search": name})).await?;
+        let list = server.ask("/devices/list", &json!({"connected_account_id": account})).await?;
         let devices = list["devices"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if let Some(known) = devices.iter().find(|device| device["properties"]["locked"].is_boolean()) {
-            return Ok(known["device_id"].as_str().ok_or("a device without an id")?.to_owned());
+        let is_known = |device: &&Value| device["properties"]["locked"].is_boolean();
+        if devices.len() == names.len() * 2 && devices.iter().all(|device| is_known(&device)) {
+            let is_ours =
+                |device: &&Value| names.iter().any(|name| device["properties"]["appearance"]["name"] == **name);
+            let ids = devices.iter().filter(is_ours).filter_map(|device| device["device_id"].as_str());
+            return Ok(ids.map(str::to_owned).collect());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Err(format!("the server does not find {name}").into())
+    Err("the server does not find the locks".into())
 }
 
-/// Locks or unlocks through the server.
-async fn turn(server: &mut Connection, device: &str, unlock: bool) -> Fallible<Duration> {
-    let path = if unlock { "/locks/unlock_door" } else { "/locks/lock_door" };
+/// Unlocks through the server.
+async fn unlock(server: &mut Connection, device: &str) -> Fallible<Duration> {
     let body = format!("{{\"device_id\":\"{device}\"}}");
     let began = Instant::now();
-    let (_, answer) = server.call(path, body, None).await?;
+    let (_, answer) = server.call("/locks/unlock_door", body, None).await?;
     let took = began.elapsed();
     let answer: Value = serde_json::from_slice(&answer)?;
     if answer["action_attempt"]["result"]["was_confirmed_by_device"] != true {
@@ -74,38 +81,36 @@ async fn turn(server: &mut Connection, device: &str, unlock: bool) -> Fallible<D
     Ok(took)
 }
 
-/// A client that knows one lock and nothing of truth.
+/// A client that knows topics and nothing of truth.
 struct Bare {
     client: AsyncClient,
     events: EventLoop,
-    topic: String,
 }
 
 impl Bare {
-    async fn connect(broker: &Broker, lock: &str) -> Fallible<Self> {
+    async fn connect(broker: &Broker, locks: &[String]) -> Fallible<Self> {
         let mut options = MqttOptions::new("bare", broker.host.clone(), broker.port);
         options.set_max_packet_size(1 << 24, 1 << 24);
         let (client, mut events) = AsyncClient::new(options, 16);
         let mut network = NetworkOptions::new();
         network.set_tcp_nodelay(true);
         events.set_network_options(network);
-        let topic = format!("zigbee2mqtt/{lock}");
-        client.subscribe(topic.clone(), QoS::AtMostOnce).await?;
-        let mut bare = Self { client, events, topic };
-        bare.until(|packet| matches!(packet, Packet::SubAck(_)).then_some(())).await?;
+        let mut bare = Self { client, events };
+        for lock in locks {
+            bare.client.subscribe(format!("zigbee2mqtt/{lock}"), QoS::AtMostOnce).await?;
+            bare.until(|packet| matches!(packet, Packet::SubAck(_)).then_some(())).await?;
+        }
         Ok(bare)
     }
 
-    /// Locks or unlocks.
-    async fn turn(&mut self, unlock: bool) -> Fallible<Duration> {
-        let wanted = if unlock { "UNLOCK" } else { "LOCK" };
+    async fn unlock(&mut self, lock: &str) -> Fallible<Duration> {
+        let topic = format!("zigbee2mqtt/{lock}");
         let began = Instant::now();
-        let set = format!("{}/set", self.topic);
-        self.client.publish(set, QoS::AtMostOnce, false, format!("{{\"state\":\"{wanted}\"}}")).await?;
+        self.client.publish(format!("{topic}/set"), QoS::AtMostOnce, false, r#"{"state":"UNLOCK"}"#).await?;
         self.until(|packet| {
             let Packet::Publish(report) = packet else { return None };
-            let report: Value = serde_json::from_slice(&report.payload).ok()?;
-            (report["state"] == wanted).then_some(())
+            let told: Value = serde_json::from_slice(&report.payload).ok()?;
+            (report.topic == topic && told["state"] == "UNLOCK").then_some(())
         })
         .await?;
         Ok(began.elapsed())
