@@ -415,14 +415,14 @@ impl Session {
                 self.tell(&native, Message::Reach(reach));
                 self.note_reach(&native, !matches!(reach, Reachability::Unreachable | Reachability::HubUnreachable));
             }
-            Signal::Said(native, report, words) => self.tell(&native, Message::Said(report, words)),
+            Signal::Said(native, report, words) => self.tell(&native, Message::Said(Box::new((report, words)))),
             Signal::Battery(native, level) => self.tell(&native, Message::Battery(level)),
             Signal::AutoLock(native, told) => self.tell(&native, Message::AutoLock(told)),
             Signal::SubscriptionEnded(native, ended) => self.tell(&native, Message::SubscriptionEnded(ended)),
             Signal::Door(native, open) => self.tell(&native, Message::Door(open)),
             Signal::Denied(native, reason, at) => self.tell(&native, Message::Denied(reason, at)),
             Signal::Answered(native, attempt, answer, at, words) => {
-                self.tell(&native, Message::Answered(attempt, answer, at, words));
+                self.tell(&native, Message::Answered(Box::new((attempt, answer, at, words))));
             }
             Signal::DealtWith(native, done) => self.tell(&native, Message::DealtWith(done)),
             Signal::ReadFailed(native, read) => self.tell(&native, Message::ReadFailed(read)),

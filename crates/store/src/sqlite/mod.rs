@@ -23,7 +23,7 @@ pub(crate) fn open_writer(path: &Path, vfs: Option<&str>) -> rusqlite::Result<Co
     connection.pragma_update(None, "foreign_keys", true)?;
     // A commit after which the tree was balanced walks through the whole cache: with 32 MB that was an eighth of what the
     // writer did. What is not in it is in the system's cache.
-    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.pragma_update(None, "cache_size", -4_096)?;
     // What a savepoint could take back is kept in memory: in a file it doubled what an unlock writes.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_size_limit", 67_108_864)?;

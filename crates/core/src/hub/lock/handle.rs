@@ -18,9 +18,8 @@ use crate::time::Moment;
 /// Messages that may wait for one lock. What does not fit is not lost silently: the lock is asked again.
 pub(crate) const MAILBOX: usize = 256;
 
-/// What a lock's task can be told.
+/// What a lock's task can be told. What is large is boxed: the mailbox of each lock keeps room for 32 of the largest.
 pub(crate) enum Message {
-    /// Boxed: the mailbox of each lock keeps room for the largest message, many times.
     Run(Box<Job>),
     LinkUp(Arc<dyn Link>),
     LinkDown(OfflineBecause),
@@ -30,13 +29,13 @@ pub(crate) enum Message {
         traits: Traits,
     },
     Reach(Reachability),
-    Said(Report, Option<Words>),
+    Said(Box<(Report, Option<Words>)>),
     Battery(f64),
     AutoLock(AutoLock),
     SubscriptionEnded(bool),
     Door(bool),
     Denied(Option<&'static str>, Moment),
-    Answered(AttemptId, Answer, Moment, Option<Words>),
+    Answered(Box<(AttemptId, Answer, Moment, Option<Words>)>),
     ReadFailed(ReadId),
     Gone,
     Managed(bool),

@@ -134,7 +134,7 @@ impl LockTask {
             Message::Resync => self.resync().await,
             Message::Described { about, traits } => self.described(about, traits).await,
             Message::Reach(reach) => self.reach(reach).await,
-            Message::Said(report, words) => self.said(&report, words.as_ref()).await,
+            Message::Said(told) => self.said(&told.0, told.1.as_ref()).await,
             Message::Battery(level) => self.note(|observed| observed.battery(level)).await,
             Message::AutoLock(told) => self.note(|observed| observed.auto_lock(told)).await,
             Message::SubscriptionEnded(ended) => {
@@ -143,7 +143,8 @@ impl LockTask {
             }
             Message::Door(open) => self.note(|observed| observed.door(open)).await,
             Message::Denied(reason, at) => self.denied(reason, at).await,
-            Message::Answered(attempt, answer, at, words) => {
+            Message::Answered(told) => {
+                let (attempt, answer, at, words) = *told;
                 self.answered(attempt, answer, at, words.as_ref()).await;
             }
             Message::ReadFailed(read) => self.read_failed(read).await,
