@@ -46,9 +46,18 @@ fn missing_packages(root: &Root) -> Vec<&'static str> {
     if !succeeds(root.command("python3").args(["-c", "import venv, ensurepip"])) {
         packages.push("python3-venv");
     }
+    if !has_postgres() {
+        packages.push("postgresql");
+    }
     packages.sort_unstable();
     packages.dedup();
     packages
+}
+
+/// Debian keeps PostgreSQL's programs out of the way.
+fn has_postgres() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    is_installed("postgres") || versions.map(|entry| entry.path().join("bin/postgres")).any(|path| path.is_file())
 }
 
 /// `apt-get`, as root or through a `sudo` that asks no question.

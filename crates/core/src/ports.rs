@@ -44,6 +44,11 @@ pub trait Store: Send + Sync {
     fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>>;
     /// The spaces that an account is in, or some of its devices are, oldest first.
     fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>>;
+    /// Whether this process still is the one that commands the hubs, as far as it can know. Asked in the instant before a
+    /// command is written: where another process may have taken the database over, nothing is.
+    fn may_command(&self) -> bool {
+        true
+    }
 }
 
 /// Why a read did not work.
@@ -138,6 +143,7 @@ pub struct ReadId(pub u64);
 pub struct Gate<'a> {
     clock: &'a dyn Clock,
     send_by: Moment,
+    store: Option<&'a dyn Store>,
     passed: Option<&'a OnceLock<Moment>>,
 }
 
@@ -145,19 +151,25 @@ impl<'a> Gate<'a> {
     /// A gate that closes at `send_by`.
     #[must_use]
     pub fn new(clock: &'a dyn Clock, send_by: Moment) -> Self {
-        Self { clock, send_by, passed: None }
+        Self { clock, send_by, store: None, passed: None }
     }
 
-    /// A gate that notes when it let a command pass. What was heard before cannot be the command's doing.
-    pub(crate) fn noting(clock: &'a dyn Clock, send_by: Moment, passed: &'a OnceLock<Moment>) -> Self {
-        Self { clock, send_by, passed: Some(passed) }
+    /// A gate that also closes when this process may command no more, and notes when it let a command pass: what was heard
+    /// before cannot be the command's doing.
+    pub(crate) fn noting(
+        clock: &'a dyn Clock,
+        send_by: Moment,
+        store: &'a dyn Store,
+        passed: &'a OnceLock<Moment>,
+    ) -> Self {
+        Self { clock, send_by, store: Some(store), passed: Some(passed) }
     }
 
     /// Whether the command may still be written.
     #[must_use]
     pub fn is_open(&self) -> bool {
         let now = self.clock.now();
-        let is_open = !now.reached(self.send_by);
+        let is_open = !now.reached(self.send_by) && self.store.is_none_or(Store::may_command);
         if let Some(passed) = self.passed.filter(|_| is_open) {
             // Asked twice, the first time counts: the command may have left right after it.
             let _ = passed.set(now);

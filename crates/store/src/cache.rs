@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 const SHARDS: usize = 16;
@@ -18,6 +19,7 @@ pub(crate) struct Cache<K, V> {
     shards: Box<[RwLock<Shard<K, V>>]>,
     per_shard: usize,
     hasher: RandomState,
+    open: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -38,6 +40,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             per_shard: capacity.div_ceil(SHARDS).max(1),
             hasher: RandomState::new(),
+            open: AtomicBool::new(true),
         }
     }
 
@@ -47,10 +50,16 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         shard.entries.get(key).cloned().ok_or(Ticket(shard.generation))
     }
 
+    /// Whether anything is taken in from now on. (Looked at under the shard's lock: what is forgotten after this has
+    /// closed the cache stays forgotten.)
+    pub(crate) fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Release);
+    }
+
     /// Keeps what was read, unless something was forgotten in between.
     pub(crate) fn insert(&self, key: K, value: V, ticket: Ticket) {
         let mut shard = self.write(&key);
-        if shard.generation != ticket.0 {
+        if shard.generation != ticket.0 || !self.open.load(Ordering::Acquire) {
             return;
         }
         if shard.entries.len() >= self.per_shard && !shard.entries.contains_key(&key) {
@@ -152,6 +161,17 @@ mod tests {
         cache.forget_unless(&1, |_| true);
         cache.insert(1, 10, before);
         assert!(cache.get(&1).is_err());
+    }
+
+    #[test]
+    fn a_closed_cache_takes_nothing_in() {
+        let cache = Cache::new(100);
+        cache.set_open(false);
+        cache.insert(1, 10, ticket(&cache, 1));
+        assert!(cache.get(&1).is_err());
+        cache.set_open(true);
+        cache.insert(1, 10, ticket(&cache, 1));
+        assert_eq!(cache.get(&1).unwrap(), 10);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use thumbturn_core::credentials::{ClientSession, Key, KeyKind};
 use thumbturn_core::ids::{AccountId, ClientSessionId, DeviceId, KeyId, UserIdentityId, WorkspaceId};
 use thumbturn_core::locks::Route;
 use thumbturn_core::workspaces::Workspace;
+use uuid::Uuid;
 
 use crate::cache::Cache;
 
@@ -35,6 +36,45 @@ pub(crate) enum Stale {
     Removal(DeviceId, bool),
 }
 
+impl Stale {
+    /// The entry in a word, for other processes on the same database. `None` of what is not worth it: a device that is
+    /// there reports all the time.
+    pub(crate) fn word(&self) -> Option<String> {
+        Some(match self {
+            Self::Key(id) => format!("key:{id}"),
+            Self::Workspace(id) => format!("workspace:{id}"),
+            Self::Workspaces => "workspaces:".to_owned(),
+            Self::Session(id) => format!("session:{id}"),
+            Self::Tenant(id) => format!("tenant:{id}"),
+            Self::Identity(id) => format!("identity:{id}"),
+            Self::Account(id) => format!("account:{id}"),
+            Self::Device(id) => format!("device:{id}"),
+            Self::Route(id) | Self::Removal(id, true) => format!("route:{id}"),
+            Self::Removal(_, false) => return None,
+        })
+    }
+
+    /// What [`Stale::word`] wrote.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        let (kind, id) = word.split_once(':')?;
+        if kind == "workspaces" {
+            return Some(Self::Workspaces);
+        }
+        let id = Uuid::try_parse(id).ok()?;
+        Some(match kind {
+            "key" => Self::Key(KeyId(id)),
+            "workspace" => Self::Workspace(WorkspaceId(id)),
+            "session" => Self::Session(ClientSessionId(id)),
+            "tenant" => Self::Tenant(WorkspaceId(id)),
+            "identity" => Self::Identity(UserIdentityId(id)),
+            "account" => Self::Account(AccountId(id)),
+            "device" => Self::Device(DeviceId(id)),
+            "route" => Self::Route(DeviceId(id)),
+            _ => return None,
+        })
+    }
+}
+
 /// Everything cached. (No `Debug`: sessions hold their tokens.)
 pub(crate) struct Caches {
     pub(crate) keys: Cache<(KeyKind, String), Key>,
@@ -51,6 +91,33 @@ impl Caches {
             routes: Cache::new(ROUTES),
             workspaces: Cache::new(WORKSPACES),
         }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn forget_all(&self) {
+        self.keys.forget_where(|_| true);
+        self.sessions.forget_where(|_| true);
+        self.routes.forget_where(|_| true);
+        self.workspaces.forget_where(|_| true);
+    }
+
+    /// Forgets everything and takes nothing in until [`Caches::resume`]: what others change is not heard of.
+    pub(crate) fn suspend(&self) {
+        self.set_open(false);
+        self.forget_all();
+    }
+
+    /// Takes in again what is read from now on.
+    pub(crate) fn resume(&self) {
+        self.forget_all();
+        self.set_open(true);
+    }
+
+    fn set_open(&self, open: bool) {
+        self.keys.set_open(open);
+        self.sessions.set_open(open);
+        self.routes.set_open(open);
+        self.workspaces.set_open(open);
     }
 
     /// Forgets what a batch of changes made stale, with at most one walk through each cache.
@@ -94,5 +161,31 @@ impl Caches {
             };
             self.sessions.forget_where(is_stale);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_understood() {
+        let id = Uuid::from_u128(7);
+        let all = [
+            Stale::Key(KeyId(id)),
+            Stale::Workspace(WorkspaceId(id)),
+            Stale::Workspaces,
+            Stale::Session(ClientSessionId(id)),
+            Stale::Tenant(WorkspaceId(id)),
+            Stale::Identity(UserIdentityId(id)),
+            Stale::Account(AccountId(id)),
+            Stale::Device(DeviceId(id)),
+            Stale::Route(DeviceId(id)),
+        ];
+        for stale in all {
+            let word = stale.word().unwrap();
+            assert_eq!(format!("{:?}", Stale::from_word(&word).unwrap()), format!("{stale:?}"));
+        }
+        assert!(Stale::from_word("moon:1").is_none());
     }
 }

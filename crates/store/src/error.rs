@@ -38,6 +38,36 @@ pub enum OpenError {
         /// The newest version that the program knows.
         known: i64,
     },
+    /// The database was written by an older program, and this process may not change it.
+    #[error(
+        "{path} has schema version {found}, and this program needs version {known}: start its server once with this \
+         program"
+    )]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// The version of the database.
+        found: i64,
+        /// The version that the program needs.
+        known: i64,
+    },
+    /// There is nothing in the database, and this process may not change that.
+    #[error("{path} is empty: `thumbturn init` or the first `thumbturn serve` sets it up")]
+    Empty {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The URL of the database cannot be used.
+    #[error("database_url is {0}")]
+    DatabaseUrl(&'static str),
+    /// The database cannot hold what we keep, or cannot be reached as it should be.
+    #[error("{path} cannot be used: {reason}")]
+    Unsuitable {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The database exists, but its key file does not.
     #[error("the key file {path} is missing: the database cannot be read without it")]
     KeyMissing {

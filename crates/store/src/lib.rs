@@ -1,4 +1,4 @@
-//! Where Thumbturn keeps things: SQLite, behind a seam made for two databases.
+//! Where Thumbturn keeps things: SQLite or PostgreSQL, behind one seam.
 //!
 //! What lives here: the schema, the statements of every [`Change`](thumbturn_core::change::Change), the one writer
 //! that commits them in groups, scoped reads, the caches of the hot path, and the sealing of secrets. What does not:
@@ -33,6 +33,7 @@ mod meter;
 mod migrations;
 mod open;
 mod page;
+mod postgres;
 mod reader;
 mod retention;
 mod secrets;
@@ -57,8 +58,9 @@ pub use files::{DATABASE_FILE, KEY_FILE};
 pub use kept_calls::KeptCall;
 pub use metadata::MetadataValue;
 pub use meter::{Group, NoMeter, StoreMeter};
-pub use open::{OpenOptions, open};
+pub use open::{OpenOptions, Role, open};
 pub use page::{Cursor, Page, PageRequest};
+pub use postgres::check_database_url;
 pub use retention::Deleted;
 pub use sessions::SessionFilter;
 pub use spaces::SpaceFilter;

@@ -8,10 +8,10 @@ use crate::secrets::{Sealed, Secrets};
 use crate::{attempts, sessions, sqlite};
 
 /// One step.
-struct Step {
-    sql: &'static str,
+pub(crate) struct Step {
+    pub(crate) sql: &'static str,
     /// What SQL cannot do of it: it needs the key. What it replaces was in clear, so the file is scrubbed afterwards.
-    hides: Option<fn(&Connection, &Secrets) -> rusqlite::Result<()>>,
+    pub(crate) hides: Option<fn(&Connection, &Secrets) -> rusqlite::Result<()>>,
 }
 
 const fn plain(sql: &'static str) -> Step {
@@ -19,7 +19,7 @@ const fn plain(sql: &'static str) -> Step {
 }
 
 /// Every step, in order; the schema's version is how many were taken.
-const STEPS: &[Step] = &[
+pub(crate) const STEPS: &[Step] = &[
     plain(include_str!("../migrations/0001_initial.sql")),
     plain(include_str!("../migrations/0002_actions.sql")),
     plain(include_str!("../migrations/0003_spaces_and_identities.sql")),

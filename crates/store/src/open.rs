@@ -1,34 +1,42 @@
-//! Opening the data directory: lock, key, schema, connections.
+//! What a store is told at its start, and which database it opens.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension};
 
-use crate::caches::Caches;
 use crate::error::OpenError;
-use crate::files::{self, DATABASE_FILE, KEY_FILE};
-use crate::folding::{Folder, FolderError};
+use crate::files::KEY_FILE;
 use crate::meter::{NoMeter, StoreMeter};
-use crate::migrations;
-use crate::reader::Readers;
-use crate::secrets::Secrets;
-use crate::sqlite;
-use crate::store::{Parts, Store};
-use crate::writer::{WallClock, Writer, WriterParts};
+use crate::store::Store;
+use crate::writer::WallClock;
+use crate::{postgres, sqlite};
+
+/// What a process is to the database that it opens. SQLite has one process at a time, whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The one that commands the hubs: there is no other beside it.
+    Server,
+    /// One that may run beside a server, as an operator's command does. It neither sets an empty database up nor upgrades
+    /// an older one.
+    Visitor,
+}
 
 /// What the store is told at its start.
 #[derive(Clone)]
 pub struct OpenOptions {
-    /// Where the database lies. Made, mode 0700, if it is not there.
+    /// Where the database lies, or only the key file with PostgreSQL. Made, mode 0700, if it is not there.
     pub data_dir: PathBuf,
     /// Where the key for everything sealed lies; `None`: `secrets.key` in the data directory.
     pub key_file: Option<PathBuf>,
+    /// The PostgreSQL database, `postgres://…`; `None`: SQLite in the data directory. It may hold a password.
+    pub database_url: Option<String>,
+    /// What this process is to the database.
+    pub role: Role,
     /// How many changes may wait to be written; more are answered [`Busy`](thumbturn_core::ports::CommitError::Busy).
     pub queue: usize,
-    /// How many reads run at the same time.
+    /// How many reads run at the same time, each on a connection of its own.
     pub readers: usize,
     /// What time it is, for the times of commits.
     pub clock: WallClock,
@@ -44,6 +52,8 @@ impl fmt::Debug for OpenOptions {
         f.debug_struct("OpenOptions")
             .field("data_dir", &self.data_dir)
             .field("key_file", &self.key_file)
+            .field("is_postgres", &self.database_url.is_some())
+            .field("role", &self.role)
             .field("queue", &self.queue)
             .field("readers", &self.readers)
             .field("vfs", &self.vfs)
@@ -58,6 +68,8 @@ impl OpenOptions {
         Self {
             data_dir: data_dir.into(),
             key_file: None,
+            database_url: None,
+            role: Role::Server,
             queue: 4096,
             readers: 4,
             clock: Arc::new(Timestamp::now),
@@ -66,89 +78,19 @@ impl OpenOptions {
         }
     }
 
-    fn key_path(&self) -> PathBuf {
+    pub(crate) fn key_path(&self) -> PathBuf {
         self.key_file.clone().unwrap_or_else(|| self.data_dir.join(KEY_FILE))
     }
 }
 
-/// Opens the store, and makes database and key file if there is no database yet. Blocks for the time of some file
-/// operations.
+/// Opens the store, and makes schema and key file if the database is new. Blocks for the time of some file operations,
+/// and with PostgreSQL until it has answered.
 ///
 /// # Errors
 /// An [`OpenError`] for the operator.
 pub fn open(options: OpenOptions) -> Result<Store, OpenError> {
-    files::make_dir(&options.data_dir)?;
-    let lock = files::lock_dir(&options.data_dir)?;
-    let path = options.data_dir.join(DATABASE_FILE);
-    let was_there = path.metadata().is_ok_and(|file| file.len() > 0);
-    files::make_private(&path)?;
-    files::close_to_others(&path);
-    let failed = |source: rusqlite::Error| OpenError::Database { path: path.clone(), source: source.into() };
-
-    let mut connection = sqlite::open_writer(&path, options.vfs.as_deref()).map_err(failed)?;
-    let secrets = unlock(&mut connection, &path, &options.key_path(), was_there)?;
-    let last_event = newest_event(&connection).map_err(failed)?;
-    let readers = Readers::open(&path, options.vfs.as_deref(), options.readers).map_err(failed)?;
-    let caches = Arc::new(Caches::new());
-    let folder = Folder::start(&path, options.vfs.as_deref()).map_err(|error| match error {
-        FolderError::Database(source) => failed(source),
-        FolderError::Thread(source) => files::io_error(&path, source),
-    })?;
-    let (clock, meter) = (options.clock, options.meter);
-    let parts = WriterParts { connection, folder, caches: Arc::clone(&caches), clock, meter, last_event, lock };
-    let writer = Writer::start(parts, options.queue).map_err(|source| files::io_error(&path, source))?;
-    Ok(Store::new(Parts { writer, readers, caches, secrets }))
-}
-
-/// Brings the schema up to date and checks that the key is the database's.
-fn unlock(connection: &mut Connection, path: &Path, key_path: &Path, was_there: bool) -> Result<Secrets, OpenError> {
-    let failed = |source: rusqlite::Error| OpenError::Database { path: path.to_owned(), source: source.into() };
-    let version = migrations::version(connection).map_err(failed)?;
-    if version > migrations::KNOWN {
-        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: migrations::KNOWN });
+    match options.database_url.clone() {
+        None => sqlite::open(options),
+        Some(url) => postgres::open(options, &url),
     }
-    if version == 0 {
-        if was_there {
-            tracing::warn!(
-                path = %path.display(),
-                "this database file is empty and is set up anew; if it is a copy, stop and copy its -wal file as well"
-            );
-        }
-        let secrets = Secrets::read_or_make(key_path)?;
-        let finish = |fresh: &Connection| keep_fingerprint(fresh, &secrets);
-        migrations::migrate(connection, version, &secrets, finish).map_err(failed)?;
-        return Ok(secrets);
-    }
-    // The key comes first: a database that cannot be read is not touched.
-    let secrets = Secrets::read(key_path)?;
-    let expected = fingerprint(connection).map_err(failed)?.ok_or_else(|| OpenError::Corrupt {
-        path: path.to_owned(),
-        reason: "the fingerprint of its key is missing".to_owned(),
-    })?;
-    if expected != secrets.fingerprint() {
-        return Err(OpenError::KeyDiffers { path: key_path.to_owned() });
-    }
-    if version < migrations::KNOWN {
-        migrations::migrate(connection, version, &secrets, |_| Ok(())).map_err(failed)?;
-    }
-    if let Err(error) = migrations::scrub(connection) {
-        tracing::warn!(%error, "what an older version kept in clear may still be in the file; the next start tries again");
-    }
-    Ok(secrets)
-}
-
-fn keep_fingerprint(connection: &Connection, secrets: &Secrets) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO settings (key, value) VALUES ('key_fingerprint', ?1)";
-    connection.execute(sql, [secrets.fingerprint()]).map(drop)
-}
-
-fn fingerprint(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT value FROM settings WHERE key = 'key_fingerprint'";
-    connection.query_row(sql, [], |row| row.get(0)).optional()
-}
-
-/// The time of the newest event, in microseconds: no later event may be older.
-fn newest_event(connection: &Connection) -> rusqlite::Result<i64> {
-    let sql = "SELECT created_at FROM events ORDER BY sequence DESC LIMIT 1";
-    Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or(0))
 }

@@ -18,7 +18,7 @@ use crate::reader::Readers;
 use crate::secrets::Secrets;
 use crate::statement::{Query, Statement, one_integer};
 use crate::statements;
-use crate::writer::{Plan, Writer};
+use crate::writer::{Plan, Standing, Writer};
 
 /// A handle to the store. Once the last one is dropped, the data directory is free for another process.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) readers: Readers,
     pub(crate) caches: Arc<Caches>,
     pub(crate) secrets: Secrets,
+    /// `None` where nobody else can have the database.
+    pub(crate) standing: Option<Arc<Standing>>,
 }
 
 impl fmt::Debug for Store {
@@ -113,6 +115,12 @@ impl Store {
         self.parts.writer.queue()
     }
 
+    /// Returns once the store takes no more changes: it was closed, its thread is gone, or another server has taken its
+    /// database. What was accepted before must not be commanded any more then.
+    pub async fn ended(&self) {
+        self.parts.writer.closed().await;
+    }
+
     /// Commits what is queued and takes nothing more, on any handle. Reads still work.
     pub async fn close(&self) {
         self.parts.writer.close().await;
@@ -120,6 +128,10 @@ impl Store {
 }
 
 impl ports::Store for Store {
+    fn may_command(&self) -> bool {
+        self.parts.standing.as_ref().is_none_or(|standing| standing.holds())
+    }
+
     fn commit(&self, change: Change) -> Later<'_, Result<(), CommitError>> {
         Box::pin(Self::commit(self, change))
     }

@@ -1,30 +1,26 @@
-//! The one door for writes. A single thread takes every change that is waiting, commits them in one transaction and
-//! then answers each; so one flush to disk serves many. If one of them fails, all are taken back and tried again with
-//! a savepoint each, so that it fails alone: savepoints cost more than the changes themselves.
+//! The one door for writes: a queue, and a thread of the database at hand that takes everything that is waiting, commits
+//! it in one transaction and then answers each; so one flush to disk serves many. If one of them fails, all are taken
+//! back and tried again with a savepoint each, so that it fails alone.
 //!
 //! Invariants: no change is answered before its commit is on disk and the caches are free of what it made stale; the
 //! time of each event is larger than that of any event before it.
 
-use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use thumbturn_core::ports::{CommitError, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::caches::{Caches, Stale};
-use crate::error::{again, unavailable};
-use crate::folding::Folder;
+use crate::error::unavailable;
 use crate::meter::{Group, StoreMeter};
-use crate::sqlite::{self, Failure};
 use crate::statement::Statement;
 
 /// How many changes one transaction takes at most.
-const BATCH: usize = 512;
+pub(crate) const BATCH: usize = 512;
 
 /// A clock that can be replaced under test.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -36,50 +32,99 @@ pub(crate) struct Plan {
     pub(crate) stale: Vec<Stale>,
 }
 
-type Answer = Result<u64, CommitError>;
+/// How many rows a change touched, or why it did not happen.
+pub(crate) type Answer = Result<u64, CommitError>;
 
-enum Message {
-    Change(Plan, oneshot::Sender<Answer>),
+/// What comes to a writing thread.
+pub(crate) enum Message {
+    Change(Waiting),
+    /// Commit what was queued before, take nothing more, and say so.
     Close(oneshot::Sender<()>),
+}
+
+/// A change that waits for its commit.
+pub(crate) struct Waiting {
+    pub(crate) plan: Plan,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// Until when this process may take itself for the one that commands the hubs. Time is told by both clocks, as for
+/// deadlines: the monotonic one stands still while a machine sleeps, the other one may be set.
+pub(crate) struct Standing {
+    /// When the database was last asked and answered; `None`: the connection is lost.
+    proven: Mutex<Option<(Instant, SystemTime)>>,
+}
+
+impl Standing {
+    /// A proof holds for so long. Whoever takes over has to wait at least until the database has noticed that a connection
+    /// is gone; a process that hears nothing from the database stops before.
+    const HOLDS: Duration = Duration::from_millis(1_500);
+
+    pub(crate) const fn new() -> Self {
+        Self { proven: Mutex::new(None) }
+    }
+
+    /// The moment before a question that was answered since.
+    pub(crate) fn now() -> (Instant, SystemTime) {
+        (Instant::now(), SystemTime::now())
+    }
+
+    /// The database has answered what was asked then.
+    pub(crate) fn prove(&self, asked: (Instant, SystemTime)) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+    }
+
+    /// The connection is lost.
+    pub(crate) fn lose(&self) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        let proven = *self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        proven.is_some_and(|(monotonic, wall)| {
+            monotonic.elapsed() < Self::HOLDS && wall.elapsed().is_ok_and(|age| age < Self::HOLDS)
+        })
+    }
+}
+
+/// The thread's end of the queue.
+pub(crate) struct Queue {
+    pub(crate) messages: mpsc::Receiver<Message>,
+    pub(crate) meter: Arc<dyn StoreMeter>,
+    /// Whether the last commit failed.
+    pub(crate) failing: Arc<AtomicBool>,
+    /// Closed once the last handle to the store is gone.
+    pub(crate) gone: oneshot::Receiver<()>,
 }
 
 /// The caller's end of the queue.
 pub(crate) struct Writer {
-    /// Whether the last commit failed.
     failing: Arc<AtomicBool>,
     queue: mpsc::Sender<Message>,
     meter: Arc<dyn StoreMeter>,
+    here: Option<oneshot::Sender<()>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the thread needs.
-pub(crate) struct WriterParts {
-    pub(crate) connection: Connection,
-    pub(crate) folder: Folder,
-    pub(crate) caches: Arc<Caches>,
-    pub(crate) clock: WallClock,
-    pub(crate) meter: Arc<dyn StoreMeter>,
-    /// The time of the newest event, in microseconds.
-    pub(crate) last_event: i64,
-    /// Held as long as the thread may write.
-    pub(crate) lock: File,
-}
-
 impl Writer {
-    /// Starts the thread with a queue of `capacity` changes.
-    pub(crate) fn start(parts: WriterParts, capacity: usize) -> std::io::Result<Self> {
-        let (queue, waiting) = mpsc::channel(capacity.max(1));
+    /// Starts a thread that does `work`, with a queue of `capacity` changes.
+    pub(crate) fn start(
+        capacity: usize,
+        meter: Arc<dyn StoreMeter>,
+        work: impl FnOnce(Queue) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (queue, messages) = mpsc::channel(capacity.max(1));
+        let (here, gone) = oneshot::channel();
         let failing = Arc::new(AtomicBool::new(false));
-        let meter = Arc::clone(&parts.meter);
-        let thread = Thread::new(parts, Arc::clone(&failing));
-        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || thread.run(waiting))?;
-        Ok(Self { failing, queue, meter, thread: Mutex::new(Some(thread)) })
+        let end = Queue { messages, meter: Arc::clone(&meter), failing: Arc::clone(&failing), gone };
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || work(end))?;
+        Ok(Self { failing, queue, meter, here: Some(here), thread: Mutex::new(Some(thread)) })
     }
 
     /// Commits one change and says how many rows it touched. Waits for the disk, not for room in the queue.
     pub(crate) async fn commit(&self, plan: Plan) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Message::Change(plan, reply)).map_err(|refused| match refused {
+        self.queue.try_send(Message::Change(Waiting { plan, reply })).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => {
                 self.meter.turned_away();
                 CommitError::Busy
@@ -99,6 +144,11 @@ impl Writer {
         !self.queue.is_closed()
     }
 
+    /// Returns once the thread takes no more changes.
+    pub(crate) async fn closed(&self) {
+        self.queue.closed().await;
+    }
+
     /// Whether the last commit failed: a full disk, most likely.
     pub(crate) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Acquire)
@@ -114,11 +164,12 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Waits for the thread, so that the data directory is free once the last handle is gone. Nothing can be waiting
-    /// in the queue any more: whoever waits holds a handle.
+    /// Waits for the thread, so that the database is free once the last handle is gone. Nothing can be waiting in the
+    /// queue any more: whoever waits holds a handle.
     fn drop(&mut self) {
         let (unconnected, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.queue, unconnected));
+        drop(self.here.take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the store's writer thread had panicked");
@@ -130,154 +181,34 @@ fn closed() -> StoreError {
     unavailable("the store is closed")
 }
 
-/// The times of events: the clock's, but always later than the last.
-struct CommitClock {
-    clock: WallClock,
-    last: i64,
-}
-
-impl CommitClock {
-    fn tick(&mut self) -> i64 {
-        self.last = (self.clock)().as_microsecond().max(self.last.saturating_add(1));
-        self.last
-    }
-}
-
-struct Thread {
-    connection: Connection,
-    /// Taken away at the end only: it must have stopped before the log is emptied.
-    folder: Option<Folder>,
-    caches: Arc<Caches>,
-    clock: CommitClock,
-    meter: Arc<dyn StoreMeter>,
-    failing: Arc<AtomicBool>,
-    _lock: File,
-}
-
-impl Drop for Thread {
-    /// Whoever copies the database after a clean end must not need its log as well.
-    fn drop(&mut self) {
-        drop(self.folder.take());
-        if let Err(error) = sqlite::fold_log(&self.connection) {
-            tracing::warn!(%error, "the database's log could not be folded into it; keep the -wal file with it");
+/// Takes what waits behind `first`, as much as one transaction may hold. A wish to close ends it.
+pub(crate) fn gather(
+    first: Message,
+    queue: &mut mpsc::Receiver<Message>,
+    batch: &mut Vec<Waiting>,
+) -> Option<oneshot::Sender<()>> {
+    let mut message = Some(first);
+    while let Some(next) = message {
+        match next {
+            Message::Change(waiting) => batch.push(waiting),
+            Message::Close(reply) => return Some(reply),
         }
+        message = if batch.len() < BATCH { queue.try_recv().ok() } else { None };
     }
+    None
 }
 
-struct Waiting {
-    plan: Plan,
-    reply: oneshot::Sender<Answer>,
-}
-
-impl Thread {
-    fn new(parts: WriterParts, failing: Arc<AtomicBool>) -> Self {
-        let WriterParts { connection, folder, caches, clock, meter, last_event, lock } = parts;
-        let clock = CommitClock { clock, last: last_event };
-        Self { connection, folder: Some(folder), caches, clock, meter, failing, _lock: lock }
-    }
-
-    fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while let Some(first) = queue.blocking_recv() {
-            let mut message = Some(first);
-            let mut close = None;
-            while let Some(next) = message {
-                match next {
-                    Message::Change(plan, reply) => batch.push(Waiting { plan, reply }),
-                    Message::Close(reply) => close = Some(reply),
-                }
-                message = if batch.len() < BATCH && close.is_none() { queue.try_recv().ok() } else { None };
-            }
-            self.commit_batch(&mut batch);
-            self.fold();
-            if let Some(reply) = close {
-                drop(queue);
-                drop(self);
-                let _ = reply.send(());
-                return;
-            }
-        }
-    }
-
-    /// Commits a batch and answers it.
-    fn commit_batch(&mut self, batch: &mut Vec<Waiting>) {
-        if batch.is_empty() {
-            return;
-        }
-        let began = Instant::now();
-        let answers = self.try_batch(batch).unwrap_or_else(|error| self.fail_batch(batch.len(), error));
+impl Queue {
+    /// Answers a batch that began then: first the caches forget what it made stale.
+    pub(crate) fn answer(&self, batch: &mut Vec<Waiting>, answers: Vec<Answer>, caches: &Caches, began: Instant) {
         let group = tally(&answers, began);
         self.failing.store(group.failed > 0, Ordering::Release);
         self.meter.group(group);
-        self.caches.forget(batch.iter().flat_map(|waiting| &waiting.plan.stale));
+        caches.forget(batch.iter().flat_map(|waiting| &waiting.plan.stale));
         for (waiting, answer) in batch.drain(..).zip(answers) {
             // A caller that went away does not undo its change.
             let _ = waiting.reply.send(answer);
         }
-    }
-
-    fn fold(&mut self) {
-        let Some(folder) = self.folder.as_mut() else { return };
-        if let Err(error) = folder.step(&self.connection) {
-            tracing::warn!(%error, "the database's log could not be folded into it; it is tried again");
-        }
-        let pages = |pages: i64| u64::try_from(pages).unwrap_or(0);
-        self.meter.log(pages(folder.seen.pages), pages(folder.seen.unfolded()));
-    }
-
-    fn try_batch(&mut self, batch: &[Waiting]) -> Result<Vec<Answer>, rusqlite::Error> {
-        sqlite::begin(&self.connection)?;
-        let answers = match self.apply_all(batch) {
-            Ok(answers) => answers,
-            Err(failure) => {
-                sqlite::rollback(&self.connection)?;
-                if batch.len() == 1 {
-                    return Ok(vec![Err(answer_to(failure))]);
-                }
-                sqlite::begin(&self.connection)?;
-                batch.iter().map(|waiting| self.apply_alone(&waiting.plan)).collect::<Result<_, _>>()?
-            }
-        };
-        sqlite::commit(&self.connection)?;
-        Ok(answers)
-    }
-
-    /// Applies all changes, if none fails.
-    fn apply_all(&mut self, batch: &[Waiting]) -> Result<Vec<Answer>, Failure> {
-        batch.iter().map(|waiting| self.apply(&waiting.plan).map(Ok)).collect()
-    }
-
-    /// Applies one change among others. An outer error means that the transaction is lost.
-    fn apply_alone(&mut self, plan: &Plan) -> Result<Answer, rusqlite::Error> {
-        sqlite::savepoint(&self.connection, false)?;
-        match self.apply(plan) {
-            Ok(rows) => {
-                sqlite::savepoint(&self.connection, true)?;
-                Ok(Ok(rows))
-            }
-            // SQLite itself takes everything back after some errors, such as a full disk.
-            Err(Failure::Database(error)) if self.connection.is_autocommit() => Err(error),
-            Err(failure) => {
-                sqlite::rollback_to(&self.connection)?;
-                Ok(Err(answer_to(failure)))
-            }
-        }
-    }
-
-    fn apply(&mut self, plan: &Plan) -> Result<u64, Failure> {
-        let Self { connection, clock, .. } = self;
-        plan.statements
-            .iter()
-            .try_fold(0, |rows, statement| Ok(rows + sqlite::run(connection, statement, || clock.tick())?))
-    }
-
-    fn fail_batch(&self, count: usize, error: rusqlite::Error) -> Vec<Answer> {
-        tracing::error!(error = %error, changes = count, "a commit failed; nothing of it was written");
-        if let Err(error) = sqlite::rollback(&self.connection) {
-            tracing::error!(error = %error, "a failed transaction could not be taken back");
-        }
-        let error = CommitError::Store(unavailable(error));
-        (0..count).map(|_| Err(again(&error))).collect()
     }
 }
 
@@ -292,63 +223,4 @@ fn tally(answers: &[Answer], began: Instant) -> Group {
         }
     }
     group
-}
-
-fn answer_to(failure: Failure) -> CommitError {
-    match failure {
-        Failure::Conflict(name) => CommitError::Conflict(name),
-        Failure::Database(error) => CommitError::Store(unavailable(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::statement::args;
-
-    /// A writer on a database that can grow by some pages only.
-    fn small(dir: &std::path::Path) -> Writer {
-        let path = dir.join("small.db");
-        File::create(&path).unwrap();
-        let connection = sqlite::open_writer(&path, None).unwrap();
-        connection.execute_batch("CREATE TABLE things (id TEXT PRIMARY KEY, value TEXT)").unwrap();
-        connection.pragma_update(None, "max_page_count", 20).unwrap();
-        let parts = WriterParts {
-            connection,
-            folder: Folder::start(&path, None).unwrap(),
-            caches: Arc::new(Caches::new()),
-            clock: Arc::new(Timestamp::now),
-            meter: Arc::new(crate::meter::NoMeter),
-            last_event: 0,
-            lock: tempfile::tempfile().unwrap(),
-        };
-        Writer::start(parts, 16).unwrap()
-    }
-
-    fn put(id: &str, bytes: usize) -> Plan {
-        let sql = "INSERT INTO things (id, value) VALUES ($1, $2)";
-        Plan { statements: vec![Statement::any(sql, args![id, "x".repeat(bytes)])], stale: Vec::new() }
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_fails_what_does_not_fit_and_the_writer_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let writer = small(dir.path());
-        assert!(matches!(writer.commit(put("large", 1_000_000)).await, Err(CommitError::Store(_))));
-        assert!(writer.is_failing());
-        assert_eq!(writer.commit(put("small", 10)).await.unwrap(), 1);
-        assert!(!writer.is_failing());
-        let (one, large, other) = tokio::join!(
-            writer.commit(put("one", 10)),
-            writer.commit(put("large", 1_000_000)),
-            writer.commit(put("other", 10))
-        );
-        assert!(large.is_err());
-        writer.close().await;
-
-        let reader = sqlite::open_reader(&dir.path().join("small.db"), None).unwrap();
-        let count: i64 = reader.query_row("SELECT COUNT(*) FROM things", [], |row| row.get(0)).unwrap();
-        let kept = 1 + [one, other].iter().filter(|answer| answer.is_ok()).count();
-        assert_eq!(count, i64::try_from(kept).unwrap());
-    }
 }

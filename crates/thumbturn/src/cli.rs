@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use thumbturn_api::Secret;
-use thumbturn_store::{OpenError, OpenOptions, Store};
+use thumbturn_store::{OpenError, OpenOptions, Role, Store};
 use uuid::Uuid;
 
 use crate::admin::{self, AdminError};
@@ -49,7 +49,8 @@ struct Place {
     /// Where the database, the key file and the admin socket are [default: ./thumbturn-data].
     #[arg(long, value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
-    /// Where the database is, if not in the data directory.
+    /// A PostgreSQL database, postgres://user@host/database?sslmode=verify-full. Other people on this machine may see it:
+    /// one with a password belongs into THUMBTURN_DATABASE_URL or the settings file.
     #[arg(long, value_name = "URL", global = true)]
     database_url: Option<String>,
     /// A TOML file with settings; `thumbturn default-config` prints one.
@@ -216,17 +217,22 @@ impl Place {
     }
 }
 
-/// Opens the store of these settings.
+/// Opens the store of these settings. It blocks until a PostgreSQL has answered.
 ///
 /// # Errors
 /// [`OpenError`], also if another process has it open.
-pub fn open_store(config: &Config) -> Result<Store, OpenError> {
-    thumbturn_store::open(store_options(config))
+pub fn open_store(config: &Config, role: Role) -> Result<Store, OpenError> {
+    thumbturn_store::open(OpenOptions { role, ..store_options(config) })
 }
 
 /// How to open the store of these settings.
 pub(crate) fn store_options(config: &Config) -> OpenOptions {
-    OpenOptions { key_file: Some(config.key_file()), ..OpenOptions::new(&config.data_dir) }
+    OpenOptions {
+        key_file: Some(config.key_file()),
+        database_url: config.postgres().map(str::to_owned),
+        readers: config.database.readers,
+        ..OpenOptions::new(&config.data_dir)
+    }
 }
 
 fn now() -> jiff::Timestamp {
@@ -238,7 +244,11 @@ async fn init(args: &InitArgs) -> Result<(), CliError> {
     let config = args.place.settings(None)?;
     let installation = match admin::installation(&config.admin_socket()).await {
         Err(AdminError::NotRunning) => {
-            let store = open_store(&config)?;
+            // A database that is set up may have a server somewhere else; an empty one has none.
+            let store = match open_store(&config, Role::Visitor) {
+                Err(OpenError::Empty { .. }) => open_store(&config, Role::Server)?,
+                opened => opened?,
+            };
             let installation = setup::set_up(&store, now()).await?;
             store.close().await;
             installation
@@ -282,7 +292,7 @@ async fn keys(args: KeysArgs) -> Result<(), CliError> {
     };
     let found = match admin::keys(&config.admin_socket(), &request).await {
         Err(AdminError::NotRunning) => {
-            let store = open_existing(&config)?;
+            let store = open_existing(&config, Role::Visitor)?;
             let found = keys::carry_out(&store, request, now()).await?;
             store.close().await;
             found
@@ -298,11 +308,11 @@ async fn keys(args: KeysArgs) -> Result<(), CliError> {
 }
 
 /// Opening makes a database where there is none: not for a mistyped folder.
-fn open_existing(config: &Config) -> Result<Store, CliError> {
-    if !config.data_dir.join(thumbturn_store::DATABASE_FILE).exists() {
+fn open_existing(config: &Config, role: Role) -> Result<Store, CliError> {
+    if config.postgres().is_none() && !config.data_dir.join(thumbturn_store::DATABASE_FILE).exists() {
         return Err(CliError::NothingThere(config.data_dir.clone()));
     }
-    Ok(open_store(config)?)
+    Ok(open_store(config, role)?)
 }
 
 async fn workspaces(args: WorkspacesArgs) -> Result<(), CliError> {
@@ -313,7 +323,9 @@ async fn workspaces(args: WorkspacesArgs) -> Result<(), CliError> {
     };
     let found = match admin::workspaces(&config.admin_socket(), &request).await {
         Err(AdminError::NotRunning) => {
-            let store = open_existing(&config)?;
+            // A server somewhere else would not hear of the new workspace's virtual locks.
+            let role = if matches!(request, WorkspacesRequest::List) { Role::Visitor } else { Role::Server };
+            let store = open_existing(&config, role)?;
             // The account of its virtual locks is opened by the next start.
             let (found, _) = workspaces::carry_out(&store, request, now()).await?;
             store.close().await;

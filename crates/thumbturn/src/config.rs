@@ -27,10 +27,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the database, the key file and the admin socket are.
     pub data_dir: PathBuf,
-    /// Where the database is; `None`: SQLite in the data directory.
+    /// The PostgreSQL database; `None` or empty: SQLite in the data directory. It may hold a password.
     pub database_url: Option<String>,
     /// Base of the URLs that are handed out; empty: made from the address that is served.
     pub public_url: String,
+    /// How the database is used.
+    pub database: Database,
     /// Lock actions.
     pub actions: Actions,
     /// Limits.
@@ -49,6 +51,14 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// The log.
     pub log: Log,
+}
+
+/// How the database is used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Reads at the same time, each on a connection of its own.
+    pub readers: usize,
 }
 
 /// Settings of lock actions.
@@ -255,6 +265,12 @@ impl Config {
         }
     }
 
+    /// The PostgreSQL database; `None`: SQLite in the data directory.
+    #[must_use]
+    pub fn postgres(&self) -> Option<&str> {
+        self.database_url.as_deref().filter(|url| !url.is_empty())
+    }
+
     /// The admin socket, through which commands reach a running server.
     #[must_use]
     pub fn admin_socket(&self) -> PathBuf {
@@ -269,6 +285,7 @@ impl Config {
         within("retention.events_days", self.retention.events_days, 1..=3_650, "1 to 3650 days")?;
         within("retention.attempts_days", self.retention.attempts_days, 1..=3_650, "1 to 3650 days")?;
         logging::filter("log.level", &self.log.level)?;
+        within("database.readers", self.database.readers, 1..=100, "1 to 100")?;
         check_database_url(self.database_url.as_deref().unwrap_or_default())?;
         check_public_url(&self.public_url)?;
         self.cors.allowed_origins.iter().try_for_each(|origin| check_origin(origin))
@@ -277,14 +294,16 @@ impl Config {
 
 /// The URL may hold a password, so it is never repeated.
 fn check_database_url(url: &str) -> Result<(), ConfigError> {
-    let value = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
-        _ if url.is_empty() => return Ok(()),
-        "postgres" | "postgresql" => "a PostgreSQL URL, which this version does not support yet",
-        "sqlite" => "an SQLite URL",
-        _ => "no URL of a database that this version knows",
-    };
-    let wanted = "left out: this version keeps its data in SQLite in the data directory (`data_dir`)";
-    Err(ConfigError::OutOfRange { setting: "database_url", value: value.to_owned(), wanted })
+    if url.is_empty() {
+        return Ok(());
+    }
+    let wanted = "postgres://user:password@host:5432/database?sslmode=verify-full, or left out: then the data are kept in \
+                  SQLite in the data directory (`data_dir`)";
+    thumbturn_store::check_database_url(url).map_err(|why| ConfigError::OutOfRange {
+        setting: "database_url",
+        value: why.to_owned(),
+        wanted,
+    })
 }
 
 fn check_public_url(url: &str) -> Result<(), ConfigError> {
@@ -556,7 +575,8 @@ mod tests {
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", r#"["https://a.example"]"#, "cors.allowed_origins"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", "*", "cors.allowed_origins is `*`"),
             ("THUMBTURN_CORS__ALLOWED_ORIGINS", "https://a.example/", "without a path"),
-            ("THUMBTURN_DATABASE_URL", "postgres://u:secret@h/d", "PostgreSQL"),
+            ("THUMBTURN_DATABASE_URL", "postgres://u:secret@h/d?sslmode=maybe", "verify-full"),
+            ("THUMBTURN_DATABASE__READERS", "0", "database.readers is 0"),
             ("THUMBTURN_DATABASE_URL", "sqlite:///x.db", "data_dir"),
             ("THUMBTURN_DATABASE_URL", "mysql://h", "database_url"),
         ] {

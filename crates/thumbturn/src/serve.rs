@@ -57,6 +57,9 @@ pub enum ServeError {
     /// The database.
     #[error("the database failed at the start: {0}")]
     Commit(#[from] CommitError),
+    /// The database was taken.
+    #[error("another server has taken the database: this one commands no hub any more")]
+    Lost,
     /// The address.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -105,7 +108,10 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
         }
         tracing::warn!(%error, "standard output cannot be written; listening on http://{address}");
     }
-    serve(listener, metrics_listener, app, signals, connections).await?;
+    tokio::select! {
+        served = serve(listener, metrics_listener, app, signals, connections) => served?,
+        () = lost(&config, &store) => return Err(ServeError::Lost),
+    }
     drop(admin);
     store.close().await;
     Ok(())
@@ -113,6 +119,16 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
 
 fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     connections::listen(address).map_err(|error| ServeError::Listen(address, error))
+}
+
+/// Returns when another server has taken the database, or nobody writes to it any more. What was accepted must not reach a
+/// hub then, so the process ends as it stands; the other server settles what was left.
+async fn lost(config: &Config, store: &Store) {
+    if config.postgres().is_some() {
+        store.ended().await;
+    } else {
+        std::future::pending().await
+    }
 }
 
 /// A crash must not leave the secrets that were in memory on the disk.

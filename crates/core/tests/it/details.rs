@@ -36,6 +36,16 @@ async fn a_driver_that_asks_its_gate_in_the_instant_it_closes_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_lost_its_database_to_another_writes_nothing() {
+    let house = House::with(1, TALKATIVE).await;
+    house.hub.next(0, Deed::Dawdle(100, vec![(1, Word::Ack)]));
+    let ticket = house.unlock(0).await;
+    house.store.is_taken();
+    assert_eq!(house.end(ticket).await, failed(FailureKind::Expired));
+    assert_eq!(house.hub.wrote().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_that_ended_while_they_waited_take_no_room() {
     let house = House::with(1, TALKATIVE).await;
     for _ in 0..3 {

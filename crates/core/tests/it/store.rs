@@ -39,12 +39,19 @@ pub(crate) struct MemoryStore {
     clock: Arc<SimClock>,
     rows: Mutex<Rows>,
     fails: AtomicBool,
+    taken: AtomicBool,
     delay_ms: AtomicU64,
 }
 
 impl MemoryStore {
     pub(crate) fn new(clock: Arc<SimClock>) -> Self {
-        Self { clock, rows: Mutex::default(), fails: AtomicBool::new(false), delay_ms: AtomicU64::new(0) }
+        Self {
+            clock,
+            rows: Mutex::default(),
+            fails: AtomicBool::new(false),
+            taken: AtomicBool::new(false),
+            delay_ms: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn look<T>(&self, look: impl FnOnce(&mut Rows) -> T) -> T {
@@ -53,6 +60,11 @@ impl MemoryStore {
 
     pub(crate) fn fails(&self, fails: bool) {
         self.fails.store(fails, Ordering::Relaxed);
+    }
+
+    /// Another process commands the hubs from now on.
+    pub(crate) fn is_taken(&self) {
+        self.taken.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn takes(&self, ms: u64) {
@@ -82,6 +94,10 @@ impl Server {
 }
 
 impl Store for Server {
+    fn may_command(&self) -> bool {
+        !self.store.taken.load(Ordering::Relaxed)
+    }
+
     fn commit(&self, change: Change) -> Later<'_, Result<(), CommitError>> {
         Box::pin(async move {
             let delay = self.store.delay_ms.load(Ordering::Relaxed);

@@ -1,6 +1,9 @@
 //! The executor for SQLite: opens connections, runs statements and queries. Knows nothing of what they mean.
 
 mod execute;
+mod open;
+mod pool;
+mod writer;
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +11,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use execute::{Failure, begin, commit, fetch, rollback, rollback_to, run, savepoint};
+pub(crate) use open::open;
+pub(crate) use pool::Pool;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS_LEAVE: Duration = Duration::from_millis(100);

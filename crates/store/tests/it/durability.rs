@@ -8,7 +8,9 @@ use thumbturn_core::attempts::Outcome;
 use thumbturn_core::change::Change;
 use thumbturn_store::OpenOptions;
 
-use crate::support::{ACCOUNT, World, attempt, attempt_id, everything, finish, open, set_up};
+use crate::support::{ACCOUNT, Sqlite, attempt, attempt_id, everything, finish, open, set_up};
+
+type World = crate::support::World<Sqlite>;
 
 const DIR: &str = "THUMBTURN_STORE_TEST_DIR";
 

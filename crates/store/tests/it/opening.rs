@@ -10,9 +10,11 @@ use thumbturn_core::credentials::ClientSession;
 use thumbturn_store::{Claimed, DeviceLookup, OpenError, OpenOptions, Store};
 
 use crate::support::{
-    ACCOUNT, OTHER_WORKSPACE, WORKSPACE, World, accept_with_key, at, attempt_id, device_id, everything, open, session,
+    ACCOUNT, OTHER_WORKSPACE, Sqlite, WORKSPACE, accept_with_key, at, attempt_id, device_id, everything, open, session,
     session_id,
 };
+
+type World = crate::support::World<Sqlite>;
 
 fn try_open(dir: &Path) -> Result<Store, OpenError> {
     thumbturn_store::open(OpenOptions::new(dir))
@@ -58,7 +60,7 @@ async fn secrets_are_sealed_at_rest() {
 
 #[tokio::test]
 async fn a_missing_key_file_is_named() {
-    let World { store, dir } = World::new().await;
+    let World { store, dir, .. } = World::new().await;
     drop(store);
     let key = dir.path().join("secrets.key");
     fs::remove_file(&key).unwrap();
@@ -70,7 +72,7 @@ async fn a_missing_key_file_is_named() {
 
 #[tokio::test]
 async fn a_different_or_broken_key_file_is_named() {
-    let World { store, dir } = World::new().await;
+    let World { store, dir, .. } = World::new().await;
     drop(store);
     let key = dir.path().join("secrets.key");
     let right = fs::read_to_string(&key).unwrap();
@@ -99,7 +101,7 @@ async fn the_key_may_lie_elsewhere_and_be_there_before() {
 
 #[tokio::test]
 async fn a_newer_database_is_refused_and_left_alone() {
-    let World { store, dir } = World::new().await;
+    let World { store, dir, .. } = World::new().await;
     drop(store);
     let path = dir.path().join("thumbturn.db");
     let direct = rusqlite::Connection::open(&path).unwrap();
@@ -114,7 +116,7 @@ async fn a_data_directory_has_one_process() {
     let world = World::new().await;
     assert!(matches!(try_open(world.dir.path()).unwrap_err(), OpenError::InUse { .. }));
     let second_handle = world.store.clone();
-    let World { store, dir } = world;
+    let World { store, dir, .. } = world;
     drop(store);
     assert!(matches!(try_open(dir.path()).unwrap_err(), OpenError::InUse { .. }), "a handle is left");
     drop(second_handle);
@@ -139,7 +141,7 @@ async fn a_start_that_broke_off_before_the_schema_is_begun_again() {
 
 #[tokio::test]
 async fn after_a_clean_end_the_database_needs_no_log() {
-    let World { store, dir } = World::new().await;
+    let World { store, dir, .. } = World::new().await;
     store.close().await;
     let copy = tempfile::tempdir().unwrap();
     for name in ["thumbturn.db", "secrets.key"] {
@@ -151,7 +153,7 @@ async fn after_a_clean_end_the_database_needs_no_log() {
 
 #[tokio::test]
 async fn a_database_that_others_may_read_is_closed_to_them() {
-    let World { store, dir } = World::new().await;
+    let World { store, dir, .. } = World::new().await;
     drop(store);
     let database = dir.path().join("thumbturn.db");
     fs::set_permissions(&database, fs::Permissions::from_mode(0o644)).unwrap();
@@ -308,4 +310,37 @@ async fn an_older_database_is_brought_up_to_date_with_what_it_holds() {
     let DeviceLookup::Found(device) = store.device(&everything(), device_id(1)).await.unwrap() else { panic!("gone") };
     assert_eq!((device.about.name.as_str(), device.about.can_configure_auto_lock), ("Door", false));
     assert_eq!((device.state.battery, device.state.auto_lock, device.time_zone), (Some(0.5), None, None));
+}
+
+#[tokio::test]
+async fn closing_leaves_the_database_in_one_file() {
+    let world = World::new().await;
+    world.accept(1).await;
+    let log = world.dir.path().join("thumbturn.db-wal");
+    assert!(log.exists());
+    world.store.close().await;
+    assert_eq!(log.metadata().map_or(0, |log| log.len()), 0, "whoever copies the database needs no log");
+
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["thumbturn.db", "secrets.key"] {
+        std::fs::copy(world.dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let store = open(copy.path());
+    assert!(store.attempt(&everything(), attempt_id(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_hubs_words_are_sealed_at_rest() {
+    let world = World::new().await;
+    world.accept(1).await;
+    world.finish(1, Outcome::Success { confirmed: true }).await;
+    let kept = world.store.attempt_evidence(&everything(), attempt_id(1)).await.unwrap().unwrap().1.unwrap();
+    assert_eq!(kept.words.unwrap().as_str(), "planted words");
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(world.dir.path()).unwrap() {
+        bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("reported unlocked tagged remote"), "stages are kept in clear");
+    assert!(!holds("planted words"));
 }

@@ -27,24 +27,69 @@ pub(crate) const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(0x1000));
 pub(crate) const ACCOUNT: AccountId = AccountId(Uuid::from_u128(0x2000));
 pub(crate) const OTHER_WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(0x1001));
 
-/// A store with a workspace, a sandbox account and five devices in it.
-pub(crate) struct World {
-    pub(crate) store: Store,
-    pub(crate) dir: TempDir,
+/// A database for one test, empty at first.
+pub(crate) trait Database {
+    fn create() -> Self;
+    fn open(&self, options: OpenOptions) -> Store;
 }
 
-impl World {
+/// SQLite, in the folder of the world.
+pub(crate) struct Sqlite;
+
+impl Database for Sqlite {
+    fn create() -> Self {
+        Self
+    }
+
+    fn open(&self, options: OpenOptions) -> Store {
+        thumbturn_store::open(options).unwrap()
+    }
+}
+
+/// PostgreSQL, on the server that the tests share.
+pub(crate) struct Postgres(pub(crate) thumbturn_testdb::Database);
+
+impl Database for Postgres {
+    fn create() -> Self {
+        match thumbturn_testdb::Database::create() {
+            Ok(database) => Self(database),
+            Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+        }
+    }
+
+    fn open(&self, options: OpenOptions) -> Store {
+        thumbturn_store::open(OpenOptions { database_url: Some(self.0.url()), ..options }).unwrap()
+    }
+}
+
+/// A store with a workspace, a sandbox account and five devices in it.
+pub(crate) struct World<D> {
+    pub(crate) store: Store,
+    pub(crate) dir: TempDir,
+    pub(crate) database: D,
+}
+
+impl<D: Database> World<D> {
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut OpenOptions)) -> Self {
+        let world = Self::empty_with(change);
+        world.commit(Change::SetUp(Box::new(set_up()))).await;
+        world
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self::empty_with(|_| {})
+    }
+
+    fn empty_with(change: impl FnOnce(&mut OpenOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let database = D::create();
         let mut options = OpenOptions::new(dir.path());
         change(&mut options);
-        let store = thumbturn_store::open(options).unwrap();
-        store.commit(Change::SetUp(Box::new(set_up()))).await.unwrap();
-        Self { store, dir }
+        Self { store: database.open(options), dir, database }
     }
 
     pub(crate) async fn reopen(self) -> Self {
@@ -52,11 +97,11 @@ impl World {
     }
 
     pub(crate) async fn reopen_with(self, change: impl FnOnce(&mut OpenOptions)) -> Self {
-        let Self { store, dir } = self;
+        let Self { store, dir, database } = self;
         drop(store);
         let mut options = OpenOptions::new(dir.path());
         change(&mut options);
-        Self { store: thumbturn_store::open(options).unwrap(), dir }
+        Self { store: database.open(options), dir, database }
     }
 
     pub(crate) async fn commit(&self, change: Change) {

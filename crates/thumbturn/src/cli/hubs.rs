@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use thumbturn_api::connected_accounts::Provider;
 use thumbturn_api::{JsonObject, Secret};
 use thumbturn_core::hub::Engine;
+use thumbturn_store::Role;
 use uuid::Uuid;
 
 use super::{CliError, Place, now, open_existing, printable};
@@ -80,7 +81,9 @@ pub(super) async fn run(args: HubsArgs) -> Result<(), CliError> {
     };
     let found = match admin::hubs(&config.admin_socket(), &request).await {
         Err(AdminError::NotRunning) => {
-            let store = open_existing(&config)?;
+            // A server somewhere else would not hear of what changes.
+            let role = if matches!(request, HubsRequest::List) { Role::Visitor } else { Role::Server };
+            let store = open_existing(&config, role)?;
             // The session of a new hub is opened by the next start.
             let engine = Engine::at_rest(Arc::new(store.clone()), Arc::new(SystemClock::start()));
             let hubs = Hubs { store: &store, engine: &engine, now: now() };

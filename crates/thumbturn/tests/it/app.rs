@@ -110,7 +110,7 @@ impl TestApp {
     pub(crate) async fn fresh(settings: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let config = config(dir.path(), settings);
-        let store = thumbturn::cli::open_store(&config).unwrap();
+        let store = thumbturn::cli::open_store(&config, thumbturn_store::Role::Server).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(thumbturn::clock::SystemClock::start());
         let metrics = Arc::new(Metrics::new(clock.now().wall));
         let made = thumbturn::setup::set_up(&store, Timestamp::now()).await.unwrap();

@@ -6,6 +6,8 @@ mod server;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod spaces;
 #[cfg(test)]
 mod truth;

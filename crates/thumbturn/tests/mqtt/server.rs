@@ -38,6 +38,11 @@ impl Server {
         server
     }
 
+    /// The data directory.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     fn command(&self, word: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_thumbturn"));
         command.arg(word).arg("--data-dir").arg(self.folder.path()).env_remove("THUMBTURN_BIN");

@@ -196,10 +196,11 @@ impl LockTask {
             command: running.command.clone(),
         };
         let (link, clock) = (Arc::clone(link), Arc::clone(&self.shared.clock));
+        let store = Arc::clone(&self.shared.store);
         let (send_by, passed) = (running.terms.send_by(), Arc::new(OnceLock::new()));
         let gate = Arc::clone(&passed);
         let handing_over = Box::pin(async move {
-            let carrying = guarded(link.carry_out(order, Gate::noting(&*clock, send_by, &gate)));
+            let carrying = guarded(link.carry_out(order, Gate::noting(&*clock, send_by, &*store, &gate)));
             // Whether it had written then, only its gate knows.
             let failed = || if gate.get().is_some() { Ok(()) } else { Err(NotWritten::Rejected(DRIVER_FAILED.into())) };
             carrying.await.unwrap_or_else(failed)

@@ -9,6 +9,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use thumbturn_locksim::{Bolt, LockSpec, Mosquitto, Sim, SimConfig};
+use thumbturn_testdb::Database;
 use tokio::task::JoinHandle;
 
 use super::Sum;
@@ -34,13 +35,15 @@ pub(super) struct House {
     /// Every attempt that was acknowledged, by its lock, with its end if that was told.
     told: Vec<HashMap<String, Option<End>>>,
     sum: Sum,
+    /// After the server, which uses it.
+    _database: Option<Database>,
 }
 
 impl House {
     /// Lives until the server was killed so many times.
-    pub(super) async fn live(seed: u64, kills: usize) -> Sum {
+    pub(super) async fn live(seed: u64, kills: usize, on_postgres: bool) -> Sum {
         let broker = Mosquitto::start().await.unwrap();
-        let mut house = Self::new(seed, &broker).await;
+        let mut house = Self::new(seed, &broker, on_postgres).await;
         while house.sum.kills < kills {
             house.one_round().await;
         }
@@ -49,12 +52,14 @@ impl House {
         house.sum
     }
 
-    async fn new(seed: u64, broker: &Mosquitto) -> Self {
+    async fn new(seed: u64, broker: &Mosquitto, on_postgres: bool) -> Self {
         let mut chance = Xoshiro256PlusPlus::seed_from_u64(seed);
         let clocks = Clocks::now();
         let motors = |lock: &mut LockSpec| lock.motor = Duration::from_millis(chance.random_range(20..1200));
         let sim = Sim::start(broker.broker(), SimConfig::zigbee2mqtt(LOCKS).each(motors)).await.unwrap();
-        let server = Server::start(&[]).await;
+        let database = on_postgres.then(|| Database::create().unwrap());
+        let url = database.as_ref().map_or_else(String::new, Database::url);
+        let server = Server::start(&[("THUMBTURN_DATABASE_URL", &url)]).await;
         server.connect(broker.broker()).await;
         let mut devices = Vec::new();
         for lock in sim.locks() {
@@ -62,7 +67,7 @@ impl House {
         }
         let told = vec![HashMap::new(); devices.len()];
         let lives = vec![clocks.at(Instant::now())];
-        Self { seed, sim, server, devices, chance, clocks, lives, told, sum: Sum::default() }
+        Self { seed, sim, server, devices, chance, clocks, lives, told, sum: Sum::default(), _database: database }
     }
 
     /// Half of the rounds begin when everything has ended, half in the middle of the recovery. Half of the lives are

@@ -1,6 +1,6 @@
 //! `kill -9` at random moments under load: nothing acknowledged is lost, nothing is sent again, nothing stays pending.
 //!
-//! `KILL_ROUNDS` says how many kills at least, `KILL_SEED` where the seeds begin. The seed fixes what is asked for and
+//! `KILL_ROUNDS` and `KILL_ROUNDS_POSTGRES` say how many kills at least, `KILL_SEED` where the seeds begin. The seed fixes what is asked for and
 //! when the server dies, not how the machine shares its time. The locks count for themselves what came to them and where
 //! their bolts were; they and their broker outlive every server.
 
@@ -18,6 +18,7 @@ use futures::stream;
 use house::House;
 
 const ROUNDS: usize = 8;
+const ROUNDS_POSTGRES: usize = 4;
 const SEED: u64 = 20_260;
 /// A house is given up for a new one after so many kills, so that its lists stay short.
 const KILLS_PER_HOUSE: usize = 20;
@@ -52,10 +53,19 @@ fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_is_sent_twice_after_a_kill() {
-    let (rounds, seed) = (setting("KILL_ROUNDS", ROUNDS), setting("KILL_SEED", SEED));
+    kill(setting("KILL_ROUNDS", ROUNDS), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_nothing_acknowledged_is_lost_and_nothing_is_sent_twice_after_a_kill() {
+    kill(setting("KILL_ROUNDS_POSTGRES", ROUNDS_POSTGRES), true).await;
+}
+
+async fn kill(rounds: usize, on_postgres: bool) {
+    let seed = setting("KILL_SEED", SEED);
     println!("KILL_SEED={seed} KILL_ROUNDS={rounds}");
     let shares = (0..rounds).step_by(KILLS_PER_HOUSE).map(|from| KILLS_PER_HOUSE.min(rounds - from));
-    let lives = shares.zip(seed..).map(|(kills, seed)| House::live(seed, kills));
+    let lives = shares.zip(seed..).map(|(kills, seed)| House::live(seed, kills, on_postgres));
     let mut sum = Sum::default();
     let mut houses = stream::iter(lives).buffer_unordered(HOUSES_AT_ONCE);
     while let Some(one) = houses.next().await {

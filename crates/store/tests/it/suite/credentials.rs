@@ -1,7 +1,8 @@
 use thumbturn_core::change::Change;
 use thumbturn_core::credentials::KeyKind;
 
-use crate::support::{OTHER_WORKSPACE, WORKSPACE, World, at, key};
+use super::World;
+use crate::support::{OTHER_WORKSPACE, WORKSPACE, at, key};
 
 #[tokio::test]
 async fn a_key_is_found_by_its_kind_and_short_half() {

@@ -4,7 +4,8 @@ use thumbturn_core::devices::Device;
 use thumbturn_core::ids::DeviceId;
 use thumbturn_store::{DeviceFilter, MetadataValue, PageRequest};
 
-use crate::support::{ACCOUNT, ALL, World, account, account_id, at, device, device_id, everything, session};
+use super::World;
+use crate::support::{ACCOUNT, ALL, account, account_id, at, device, device_id, everything, session};
 
 async fn seen(world: &World, device: Device) {
     world.commit(Change::DeviceSeen { device: Box::new(device), events: Vec::new() }).await;

@@ -3,7 +3,8 @@ use thumbturn_core::devices::{Device, DeviceState, Editable, OfflineBecause, Rea
 use thumbturn_core::locks::{Bolt, Route};
 use thumbturn_store::{DeviceLookup, EventFilter};
 
-use crate::support::{ACCOUNT, WORKSPACE, World, at, device, device_event, device_id, everything, online};
+use super::World;
+use crate::support::{ACCOUNT, WORKSPACE, at, device, device_event, device_id, everything, online};
 
 async fn found(world: &World, n: u128) -> Device {
     match world.store.device(&everything(), device_id(n)).await.unwrap() {
@@ -156,4 +157,20 @@ async fn a_change_and_its_events_are_one() {
     assert_eq!(world.conflict(with_event(online(Bolt::Locked))).await, "event_id");
     assert_eq!(found(&world, 1).await.state.bolt, Some(Bolt::Unlocked), "the state was taken back with its event");
     assert_eq!(world.store.events(&everything(), &EventFilter::default(), 10, 0).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_name_may_hold_any_character() {
+    let world = World::new().await;
+    for name in ["a\0b", "\u{1a}", "\u{1a}0\0", "Tür 号 \u{1f6aa}"] {
+        let mut seen = device(1);
+        seen.about.name = name.to_owned();
+        world.commit(Change::DeviceSeen { device: Box::new(seen), events: Vec::new() }).await;
+        let DeviceLookup::Found(found) = world.store.device(&everything(), device_id(1)).await.unwrap() else {
+            panic!()
+        };
+        assert_eq!(found.about.name, name);
+        let by_name = world.store.device_by_name(&everything(), name, true).await.unwrap();
+        assert_eq!(by_name, DeviceLookup::Found(found));
+    }
 }

@@ -8,9 +8,10 @@ use thumbturn_core::ids::{AccountId, DeviceId, UserIdentityId};
 use thumbturn_core::scope::Scope;
 use thumbturn_store::{AttemptFilter, DeviceLookup, EventFilter, SessionFilter};
 
+use super::World;
 use crate::support::{
-    ACCOUNT, ALL, OTHER_WORKSPACE, World, attempt, attempt_id, device_event, device_id, elsewhere, event_id,
-    everything, session, session_id, session_scope,
+    ACCOUNT, ALL, OTHER_WORKSPACE, attempt, attempt_id, device_event, device_id, elsewhere, event_id, everything,
+    session, session_id, session_scope,
 };
 
 /// Somebody to whom devices are granted.

@@ -4,9 +4,9 @@ use thumbturn_core::events::EventKind;
 use thumbturn_core::locks::Action;
 use thumbturn_store::{AccountFilter, AttemptFilter, DeviceFilter, DeviceLookup, EventFilter};
 
+use super::World;
 use crate::support::{
-    ACCOUNT, ALL, World, account, attempt, attempt_id, device, device_event, device_id, event_id, everything, finish,
-    session,
+    ACCOUNT, ALL, account, attempt, attempt_id, device, device_event, device_id, event_id, everything, finish, session,
 };
 
 fn accept(attempt: Attempt) -> Change {

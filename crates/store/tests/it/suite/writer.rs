@@ -9,9 +9,9 @@ use thumbturn_core::events::EventKind;
 use thumbturn_core::locks::Bolt;
 use thumbturn_store::{AttemptFilter, CommitError, DeviceLookup, EventFilter, OpenOptions};
 
+use super::World;
 use crate::support::{
-    ALL, World, accept_with_key, attempt, attempt_id, conflict, device_event, device_id, everything, finish, online,
-    tell,
+    ALL, accept_with_key, attempt, attempt_id, conflict, device_event, device_id, everything, finish, online, tell,
 };
 
 /// A clock at which the writer can be made to wait, so that a test decides what comes into one batch.
@@ -180,23 +180,6 @@ async fn a_closed_store_keeps_what_was_queued_and_takes_nothing_more() {
     assert!(world.store.health().await.is_err());
     assert!(world.store.attempt(&everything(), attempt_id(1)).await.unwrap().is_some(), "reads still work");
     store.close().await;
-}
-
-#[tokio::test]
-async fn closing_leaves_the_database_in_one_file() {
-    let world = World::new().await;
-    world.accept(1).await;
-    let log = world.dir.path().join("thumbturn.db-wal");
-    assert!(log.exists());
-    world.store.close().await;
-    assert_eq!(log.metadata().map_or(0, |log| log.len()), 0, "whoever copies the database needs no log");
-
-    let copy = tempfile::tempdir().unwrap();
-    for name in ["thumbturn.db", "secrets.key"] {
-        std::fs::copy(world.dir.path().join(name), copy.path().join(name)).unwrap();
-    }
-    let store = crate::support::open(copy.path());
-    assert!(store.attempt(&everything(), attempt_id(1)).await.unwrap().is_some());
 }
 
 #[tokio::test]

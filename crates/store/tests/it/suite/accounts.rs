@@ -5,7 +5,8 @@ use thumbturn_core::change::Change;
 use thumbturn_core::events::EventKind;
 use thumbturn_store::{AccountFilter, EventFilter, PageRequest};
 
-use crate::support::{ACCOUNT, ALL, World, account, account_id, at, device_event, device_id, everything, session};
+use super::World;
+use crate::support::{ACCOUNT, ALL, account, account_id, at, device_event, device_id, everything, session};
 
 fn created(account: Account) -> Change {
     Change::AccountCreated { account: Box::new(account), events: Vec::new() }

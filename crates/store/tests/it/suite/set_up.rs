@@ -5,12 +5,13 @@ use thumbturn_core::ports;
 use thumbturn_store::DeviceFilter;
 use uuid::Uuid;
 
-use crate::support::{ACCOUNT, ALL, WORKSPACE, World, account, device, everything, key, open, set_up, workspace};
+use super::World;
+use crate::support::{ACCOUNT, ALL, WORKSPACE, account, device, everything, key, set_up, workspace};
 
 #[tokio::test]
 async fn a_new_store_is_not_set_up() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+    let world = World::empty();
+    let store = &world.store;
     assert!(!store.is_set_up().await.unwrap());
     assert!(store.workspaces().await.unwrap().is_empty());
     store.health().await.unwrap();

@@ -7,8 +7,9 @@ use thumbturn_core::spaces::{Members, Occupied, Space, SpaceEdit};
 use thumbturn_store::{AccountFilter, DeviceFilter, EventFilter, PageRequest, SpaceFilter};
 use uuid::Uuid;
 
+use super::World;
 use crate::support::{
-    ACCOUNT, ALL, OTHER_WORKSPACE, WORKSPACE, World, account, account_id, at, device, device_id, elsewhere, event_id,
+    ACCOUNT, ALL, OTHER_WORKSPACE, WORKSPACE, account, account_id, at, device, device_id, elsewhere, event_id,
     everything, session_scope,
 };
 

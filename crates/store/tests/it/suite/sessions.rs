@@ -5,7 +5,8 @@ use thumbturn_core::ids::AccountId;
 use thumbturn_store::SessionFilter;
 use uuid::Uuid;
 
-use crate::support::{ACCOUNT, WORKSPACE, World, account, at, everything, session, session_id};
+use super::World;
+use crate::support::{ACCOUNT, WORKSPACE, account, at, everything, session, session_id};
 
 fn made(session: &ClientSession) -> Change {
     Change::SessionCreated(Box::new(session.clone()))

@@ -8,7 +8,8 @@ use thumbturn_core::credentials::KeyKind;
 use thumbturn_core::devices::{DeviceState, Editable, OfflineBecause, Reach};
 use thumbturn_core::locks::Bolt;
 
-use crate::support::{ACCOUNT, World, at, device, device_id, key, online, session, session_id};
+use super::World;
+use crate::support::{ACCOUNT, at, device, device_id, key, online, session, session_id};
 
 #[tokio::test]
 async fn a_route_follows_every_change_of_its_device() {

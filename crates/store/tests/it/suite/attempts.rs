@@ -3,9 +3,9 @@ use thumbturn_core::change::{Change, IdempotencyKey};
 use thumbturn_core::locks::{Action, Bolt};
 use thumbturn_store::{AttemptFilter, Claimed, DeviceLookup, PageRequest};
 
+use super::World;
 use crate::support::{
-    ALL, WORKSPACE, World, accept_with_key, account_id, at, attempt, attempt_id, device_id, everything, evidence,
-    finish,
+    ALL, WORKSPACE, accept_with_key, account_id, at, attempt, attempt_id, device_id, everything, evidence, finish,
 };
 
 #[tokio::test]
@@ -54,22 +54,6 @@ async fn the_end_of_an_attempt_keeps_its_evidence() {
     let ended = world.store.attempt_evidence(&everything(), accepted.id).await.unwrap();
     assert_eq!(ended, Some((Attempt { outcome: Some(outcome), ..accepted }, Some(evidence()))));
     assert_eq!(world.store.attempt_evidence(&everything(), attempt_id(2)).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn the_hubs_words_are_sealed_at_rest() {
-    let world = World::new().await;
-    world.accept(1).await;
-    world.finish(1, Outcome::Success { confirmed: true }).await;
-    let kept = world.store.attempt_evidence(&everything(), attempt_id(1)).await.unwrap().unwrap().1.unwrap();
-    assert_eq!(kept.words.unwrap().as_str(), "planted words");
-    let mut bytes = Vec::new();
-    for entry in std::fs::read_dir(world.dir.path()).unwrap() {
-        bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
-    }
-    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(holds("reported unlocked tagged remote"), "stages are kept in clear");
-    assert!(!holds("planted words"));
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@ use thumbturn_core::attempts::Outcome;
 use thumbturn_core::events::EventKind;
 use thumbturn_store::{AttemptFilter, Deleted, EventFilter};
 
-use crate::support::{ALL, World, accept_with_key, at, attempt_id, device_event, everything, tell};
+use super::World;
+use crate::support::{ALL, accept_with_key, at, attempt_id, device_event, everything, tell};
 
 async fn counts(world: &World) -> (usize, usize) {
     let events = world.store.events(&everything(), &EventFilter::default(), 10_000, 0).await.unwrap().len();

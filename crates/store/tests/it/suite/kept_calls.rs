@@ -3,7 +3,8 @@ use thumbturn_core::ids::CallId;
 use thumbturn_store::KeptCall;
 use uuid::Uuid;
 
-use crate::support::{WORKSPACE, World, at};
+use super::World;
+use crate::support::{WORKSPACE, at};
 
 fn call(seconds: i64) -> ClaimedCall {
     let id = CallId::derived(Uuid::from_u128(1), "k");

@@ -8,9 +8,8 @@ use thumbturn_core::events::{Event, EventKind, Method, RecordedEvent};
 use thumbturn_core::locks::Bolt;
 use thumbturn_store::EventFilter;
 
-use crate::support::{
-    ACCOUNT, World, account_id, attempt_id, device, device_event, device_id, event_id, everything, tell,
-};
+use super::World;
+use crate::support::{ACCOUNT, account_id, attempt_id, device, device_event, device_id, event_id, everything, tell};
 
 fn moved(n: u128, device: u128) -> Event {
     let kind = EventKind::LockMoved {

@@ -6,8 +6,9 @@ use thumbturn_core::user_identities::{Merged, UserIdentity};
 use thumbturn_store::{DeviceFilter, IdentityFilter, PageRequest, SessionFilter};
 use uuid::Uuid;
 
+use super::World;
 use crate::support::{
-    ACCOUNT, ALL, WORKSPACE, World, at, device, device_id, elsewhere, everything, session, session_id, session_scope,
+    ACCOUNT, ALL, WORKSPACE, at, device, device_id, elsewhere, everything, session, session_id, session_scope,
 };
 
 fn identity_id(n: u128) -> UserIdentityId {
