@@ -69,8 +69,9 @@ pub struct Stop {
 /// How long a client may take for the head of a request, and how long it may take nothing of an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The same for a client that is told to come back, and how long it may take for everything.
-const SHORT_PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+/// The same for a client that is told to come back, and how long it may take for everything. Not less: when the machine has
+/// no time for the server, it has none for its clients either, and who is cut off too soon gets no answer at all.
+const SHORT_PATIENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
 /// Largest head of a request, and how much of an answer is kept ready for a connection, in bytes.
 const BUFFER: usize = 64 * 1024;
