@@ -8,7 +8,7 @@ use thumbturn_core::attempts::Attempt;
 use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
 use thumbturn_core::commands::Command;
 use thumbturn_core::hub::{BeginError, OutcomeWatch, outcome_of};
-use thumbturn_core::ids::DeviceId;
+use thumbturn_core::ids::{CallId, DeviceId};
 use thumbturn_core::locks::{Action, may_begin};
 use thumbturn_core::scope::Scope;
 
@@ -39,25 +39,54 @@ pub(crate) async fn begin_if<E: Endpoint>(
     what: Begin,
     allowed: impl Future<Output = Outcome<()>>,
 ) -> Outcome<ActionAttempt> {
-    let Begin { device, command, sync } = what;
     let scope = call.caller.scope()?;
-    let claim = claim(app, call, &scope, E::PATH)?;
-    let hold = call.preference.hold(sync, app.hold());
-    if let Some(claim) = &claim
-        && let Some(attempt) = repeated(app, &scope, claim).await?
-    {
-        let watch = app.engine().watch(attempt.id);
-        return settle(app, &scope, attempt, watch, hold).await;
-    }
+    let hold = call.preference.hold(what.sync, app.hold());
+    let (attempt, watch) = match claim(app, call, &scope, E::PATH)? {
+        None => begun(app, &scope, what, None, allowed).await?,
+        Some(claim) => {
+            // Of two calls at the same time the second finds what the first began, and counts as no further call.
+            let _turn = app.running().alone(turn(&claim)).await;
+            match repeated(app, &scope, &claim).await? {
+                Some(attempt) => watched(app, attempt),
+                None => begun(app, &scope, what, Some(claim), allowed).await?,
+            }
+        }
+    };
+    settle(app, &scope, attempt, watch, hold).await
+}
+
+/// An attempt, and where its outcome will appear unless it has ended.
+type Begun = (Attempt, Option<OutcomeWatch>);
+
+fn watched(app: &App, attempt: Attempt) -> Begun {
+    let watch = app.engine().watch(attempt.id);
+    (attempt, watch)
+}
+
+/// Begins an attempt, unless it is refused.
+async fn begun(
+    app: &App,
+    scope: &Scope,
+    what: Begin,
+    claim: Option<IdempotencyClaim>,
+    allowed: impl Future<Output = Outcome<()>>,
+) -> Outcome<Begun> {
+    let Begin { device, command, .. } = what;
     allowed.await?;
     let route = app.store().route(device).await?;
-    may_begin(&scope, route.as_ref(), &command).map_err(|refusal| Failure::refused(refusal, device))?;
-    limit(app, &scope, device, command.action()).await?;
-    match app.engine().begin(&scope, route.as_ref(), command, claim.clone()).await {
-        Ok(ticket) => settle(app, &scope, ticket.attempt, Some(ticket.outcome), hold).await,
-        Err(BeginError::Repeated) => simultaneous(app, &scope, claim, hold).await,
+    may_begin(scope, route.as_ref(), &command).map_err(|refusal| Failure::refused(refusal, device))?;
+    limit(app, scope, device, command.action()).await?;
+    match app.engine().begin(scope, route.as_ref(), command, claim.clone()).await {
+        Ok(ticket) => Ok((ticket.attempt, Some(ticket.outcome))),
+        Err(BeginError::Repeated) => simultaneous(app, scope, claim).await,
         Err(error) => Err(Failure::not_begun(error, device)),
     }
+}
+
+/// Whose turn it is under the key of a claim.
+fn turn(claim: &IdempotencyClaim) -> CallId {
+    let IdempotencyClaim { workspace, credential, path, key, .. } = claim;
+    CallId::derived(workspace.0, &format!("{credential}\n{path}\n{}", key.0))
 }
 
 fn claim(app: &App, call: &Call, scope: &Scope, path: &'static str) -> Outcome<Option<IdempotencyClaim>> {
@@ -85,18 +114,12 @@ async fn repeated(app: &App, scope: &Scope, claim: &IdempotencyClaim) -> Outcome
     Ok(app.store().attempt(scope, first.attempt).await?)
 }
 
-/// Two calls with one key at the same time: the one that came second answers with the first one's attempt.
-async fn simultaneous(
-    app: &App,
-    scope: &Scope,
-    claim: Option<IdempotencyClaim>,
-    hold: Duration,
-) -> Outcome<ActionAttempt> {
+/// The caller of the first call with a key went away while it was being accepted: the second answers with its attempt.
+async fn simultaneous(app: &App, scope: &Scope, claim: Option<IdempotencyClaim>) -> Outcome<Begun> {
     if let Some(claim) = &claim
         && let Some(attempt) = repeated(app, scope, claim).await?
     {
-        let watch = app.engine().watch(attempt.id);
-        return settle(app, scope, attempt, watch, hold).await;
+        return Ok(watched(app, attempt));
     }
     Err(Failure::unavailable("The first call with this Idempotency-Key is still being accepted. Try again."))
 }

@@ -33,7 +33,8 @@ const PAUSES_MS: [u64; 9] = [50, 100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000]
 pub(crate) struct Running(Mutex<HashMap<CallId, Weak<tokio::sync::Mutex<()>>>>);
 
 impl Running {
-    async fn alone(&self, call: CallId) -> OwnedMutexGuard<()> {
+    /// Waits until no other call under this key runs; none does until what is returned is dropped.
+    pub(super) async fn alone(&self, call: CallId) -> OwnedMutexGuard<()> {
         let turn = {
             let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if calls.len() >= CLEAR_FROM {

@@ -58,6 +58,16 @@ async fn callers_at_the_same_time_share_one_attempt_and_one_movement() {
 }
 
 #[tokio::test]
+async fn callers_at_the_same_time_count_as_one_call_for_the_limit() {
+    let app = TestApp::with(SANDBOX, &[("THUMBTURN_LIMITS__SANDBOX_LOCK_ACTIONS_PER_MINUTE", "1")]).await;
+    let calls = (0..8).map(|_| own(&app, UNLOCK, "k", app.own.device()));
+    let mut ids: Vec<Value> = futures::future::join_all(calls).await.into_iter().map(id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    own(&app, UNLOCK, "l", app.own.device()).await.assert_refused(429, "rate_limit_exceeded");
+}
+
+#[tokio::test]
 async fn a_key_belongs_to_a_workspace_a_kind_of_credential_and_a_path() {
     let app = TestApp::start().await;
     let session = app.session(&[app.own.account]).await;
