@@ -23,19 +23,16 @@ pub(super) fn client_config(target: &Target) -> Result<ClientConfig, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
     let roots = || roots(target.roots.as_deref()).map(Arc::new);
-    let config = match target.trust {
-        Trust::Name => builder.with_root_certificates(roots()?),
+    let authorities = match target.trust {
+        Trust::Name => return Ok(builder.with_root_certificates(roots()?).with_no_client_auth()),
         Trust::Authority => {
-            let inner = WebPkiServerVerifier::builder_with_provider(roots()?, provider)
-                .build()
-                .map_err(|error| error.to_string())?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(inner)))
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots()?, Arc::clone(&provider)).build();
+            Some(verifier.map_err(|error| error.to_string())?)
         }
-        Trust::Anything | Trust::Off => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anything(provider)))
-        }
+        Trust::Anything | Trust::Off => None,
     };
-    Ok(config.with_no_client_auth())
+    let verifier = Arc::new(AnyName { authorities, provider });
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
@@ -57,48 +54,13 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err(unusable(&"there is no certificate in it")) } else { Ok(roots) }
 }
 
-/// Believes every certificate, as libpq does with `sslmode=require`.
+/// Looks at no name, as libpq does below `sslmode=verify-full`, and at the authority only if there are some to believe.
 #[derive(Debug)]
-struct Anything(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct AnyName {
+    /// Whose certificates are believed: everybody's (`sslmode=require`) or those of known authorities (`verify-ca`).
+    authorities: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
 }
-
-/// Believes a certificate of a known authority, whatever name is on it, as libpq does with `sslmode=verify-ca`.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
 
 impl ServerCertVerifier for AnyName {
     fn verify_server_cert(
@@ -109,8 +71,9 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let Some(authorities) = &self.authorities else { return Ok(ServerCertVerified::assertion()) };
         // The name is looked at last: an error about it means that the rest is right.
-        match self.0.verify_server_cert(certificate, between, name, ocsp, now) {
+        match authorities.verify_server_cert(certificate, between, name, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -124,7 +87,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -133,10 +96,10 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
