@@ -51,8 +51,16 @@ impl From<&LinkState> for Standing {
         match link {
             LinkState::Connecting => Self::Connecting,
             LinkState::Up => Self::Connected,
-            LinkState::Down { trouble: LinkTrouble::HubDisconnected, .. } => Self::Unreachable,
-            LinkState::Down { trouble: LinkTrouble::CredentialsRefused, .. } => Self::Refused,
+            LinkState::Down { trouble, .. } => Self::from(*trouble),
+        }
+    }
+}
+
+impl From<LinkTrouble> for Standing {
+    fn from(trouble: LinkTrouble) -> Self {
+        match trouble {
+            LinkTrouble::HubDisconnected => Self::Unreachable,
+            LinkTrouble::CredentialsRefused => Self::Refused,
         }
     }
 }

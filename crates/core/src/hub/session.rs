@@ -552,11 +552,11 @@ impl Session {
             ConnectError::Unreachable(_) => LinkTrouble::HubDisconnected,
             ConnectError::CredentialsRefused(_) | ConnectError::BadConfig(_) => LinkTrouble::CredentialsRefused,
         };
-        let (standing, because) = match trouble {
-            LinkTrouble::HubDisconnected => (Standing::Unreachable, OfflineBecause::HubDisconnected),
-            LinkTrouble::CredentialsRefused => (Standing::Refused, OfflineBecause::AccountDisconnected),
+        let because = match trouble {
+            LinkTrouble::HubDisconnected => OfflineBecause::HubDisconnected,
+            LinkTrouble::CredentialsRefused => OfflineBecause::AccountDisconnected,
         };
-        self.stands.at(standing);
+        self.stands.at(Standing::from(trouble));
         self.resync.clear();
         for known in self.locks.values_mut() {
             known.in_reach = false;
