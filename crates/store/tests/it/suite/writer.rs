@@ -63,6 +63,16 @@ impl Gate {
 
 /// Commits `changes` in one batch, and gives their answers in order.
 async fn in_one_batch(world: &World, gate: &Gate, changes: Vec<Change>) -> Vec<Result<(), CommitError>> {
+    in_one_batch_after(world, gate, changes, || {}).await
+}
+
+/// The same, once `before` has run, which runs when the batch waits and everything older is with the writer.
+async fn in_one_batch_after(
+    world: &World,
+    gate: &Gate,
+    changes: Vec<Change>,
+    before: impl FnOnce(),
+) -> Vec<Result<(), CommitError>> {
     gate.shut();
     let spawn = |change| {
         let store = world.store.clone();
@@ -75,6 +85,7 @@ async fn in_one_batch(world: &World, gate: &Gate, changes: Vec<Change>) -> Vec<R
     for _ in 0..3 {
         tokio::task::yield_now().await;
     }
+    before();
     gate.open();
     first.await.unwrap().unwrap();
     let mut answers = Vec::new();
@@ -216,23 +227,9 @@ async fn a_panic_in_the_middle_of_a_batch_loses_nothing_that_was_answered() {
 
 /// One change that is acknowledged, then a batch of four in whose middle the writer panics.
 async fn panic_after_the_first(world: &World, gate: &Gate, panics: &AtomicBool) {
-    gate.shut();
-    let spawn = |change| {
-        let store = world.store.clone();
-        tokio::spawn(async move { store.commit(change).await })
-    };
-    let first = spawn(tell(vec![device_event(999, 0, EventKind::DeviceAdded)]));
-    tokio::task::yield_now().await;
-    gate.wait_for_writer();
     let success = Outcome::Success { confirmed: true };
-    let batch = [accept(2), accept(3), finish(2, success.clone()), finish(3, success)].map(spawn);
-    for _ in 0..3 {
-        tokio::task::yield_now().await;
-    }
-    panics.store(true, Ordering::Release);
-    gate.open();
-    first.await.unwrap().unwrap();
-    for answer in batch {
-        assert!(matches!(answer.await.unwrap(), Err(CommitError::Store(_))), "nothing of the batch is acknowledged");
+    let batch = vec![accept(2), accept(3), finish(2, success.clone()), finish(3, success)];
+    for answer in in_one_batch_after(world, gate, batch, || panics.store(true, Ordering::Release)).await {
+        assert!(matches!(answer, Err(CommitError::Store(_))), "nothing of the batch is acknowledged");
     }
 }
