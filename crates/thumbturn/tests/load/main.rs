@@ -8,6 +8,9 @@ mod aftermath;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+#[path = "../support/listening.rs"]
+mod listening;
+#[cfg(test)]
 mod overload;
 #[cfg(test)]
 mod pests;

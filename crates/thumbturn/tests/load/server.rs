@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::listening;
 
 /// Longest wait for a start or an end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -35,17 +36,7 @@ impl Server {
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
         command.env("THUMBTURN_LIMITS__CONCURRENT_REQUESTS", "100");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let out = tokio::process::ChildStdout::from_std(child.stdout.take().unwrap()).unwrap();
-        let mut lines = BufReader::new(out).lines();
-        let listening = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some((_, address)) = line.split_once("listening on http://") {
-                    return address.trim().to_owned();
-                }
-            }
-            panic!("the server ended before it listened");
-        };
-        let address = tokio::time::timeout(PATIENCE, listening).await.unwrap();
+        let address = listening::address(child.stdout.take().unwrap(), PATIENCE).await;
         let api_key = made["api_key"].as_str().unwrap().to_owned();
         let devices = made["devices"].as_array().unwrap().iter();
         let devices = devices.map(|device| device["device_id"].as_str().unwrap().to_owned()).collect();

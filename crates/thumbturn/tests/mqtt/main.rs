@@ -1,6 +1,9 @@
 //! The whole way: HTTP, engine, store, driver, a real Mosquitto, simulated locks that count their bolt movements.
 
 #[cfg(test)]
+#[path = "../support/listening.rs"]
+mod listening;
+#[cfg(test)]
 mod server;
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thumbturn_locksim::Broker;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
+
+use crate::listening;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,18 +56,9 @@ impl Server {
         let mut child = self.command("serve");
         let mut child =
             child.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let out = tokio::process::ChildStdout::from_std(child.stdout.take().unwrap()).unwrap();
+        let out = child.stdout.take().unwrap();
         self.child = Some(child);
-        let mut lines = BufReader::new(out).lines();
-        let listening = async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some((_, address)) = line.split_once("listening on http://") {
-                    return address.trim().to_owned();
-                }
-            }
-            panic!("the server ended before it listened");
-        };
-        self.address = tokio::time::timeout(PATIENCE, listening).await.unwrap();
+        self.address = listening::address(out, PATIENCE).await;
     }
 
     /// Starts the process and kills it after `time`, wherever its start is then.
