@@ -3,7 +3,7 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -26,27 +26,29 @@ for (const name of Object.keys(process.env)) {
  * A running server: `endpoint`, the secrets of `thumbturn init` (`workspace_id`, `api_key`,
  * `personal_access_token`, `publishable_key`, `devices`), `post(path, body)` with the API key,
  * `set(device_id, script)` for a virtual lock, `pid`, `startMs` (from start to ready), `restart()` on the same folder
- * (at another endpoint), and `stop()`.
+ * (at another endpoint), `beside()` (`endpoint` and `stop()` of another node on the same database), and `stop()`.
+ * `variables` are settings for its environment.
  */
-export const startServer = async () => {
+export const startServer = async (variables = {}) => {
   const folder = await mkdtemp(join(tmpdir(), 'thumbturn-e2e-'))
   try {
-    return await start(folder)
+    return await start(folder, { ...process.env, ...variables })
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
     throw error
   }
 }
 
-const start = async (folder) => {
+const start = async (folder, env) => {
   const dataDir = join(folder, 'data')
-  const { stdout } = await promisify(execFile)(binary, ['init', '--data-dir', dataDir, '--json'])
+  const { stdout } = await promisify(execFile)(binary, ['init', '--data-dir', dataDir, '--json'], { env })
   const installation = JSON.parse(stdout)
 
-  const serve = async () => {
+  const serve = async (dir = dataDir) => {
     const started = performance.now()
-    const child = spawn(binary, ['serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0'], {
+    const child = spawn(binary, ['serve', '--data-dir', dir, '--listen', '127.0.0.1:0'], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env,
     })
     const endpoint = await address(child).catch((error) => {
       child.kill('SIGKILL')
@@ -81,6 +83,14 @@ const start = async (folder) => {
     await end(running.child)
     running = await serve()
     Object.assign(server, { endpoint: running.endpoint, pid: running.pid, startMs: running.startMs })
+  }
+
+  server.beside = async () => {
+    const dir = join(await mkdtemp(join(folder, 'beside-')), 'data')
+    await mkdir(dir, { mode: 0o700 })
+    await copyFile(join(dataDir, 'secrets.key'), join(dir, 'secrets.key'))
+    const { child, endpoint } = await serve(dir)
+    return { endpoint, api_key: installation.api_key, stop: async () => await end(child) }
   }
 
   return server

@@ -29,7 +29,8 @@ for name in [name for name in os.environ if name.startswith(("SEAM_", "THUMBTURN
 class Server:
     """A running server: its `endpoint`, its own `folder`, and what `thumbturn init` printed."""
 
-    def __init__(self):
+    def __init__(self, **settings):
+        self._settings = settings
         self.folder = tempfile.mkdtemp(prefix="thumbturn-e2e-")
         data_dir = os.path.join(self.folder, "data")
         try:
@@ -55,6 +56,7 @@ class Server:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            env={**os.environ, **self._settings},
         )
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -18,7 +18,11 @@ API_KEY = os.environ["API_KEY"]
 ELSEWHERE = json.loads(os.environ["ELSEWHERE"])
 
 # Would take away what the other calls need; the tester remembers ids that it has seen in answers.
-DELETES = {"/connected_accounts/delete": "connected_account_id", "/devices/delete": "device_id"}
+DELETES = {
+    "/connected_accounts/delete": "connected_account_id",
+    "/devices/delete": "device_id",
+    "/webhooks/delete": "webhook_id",
+}
 NOTHING = "00000000-0000-4000-8000-000000000000"
 
 # A suspended workspace would refuse every change; devices stay of the kind that `run.py` made them.
