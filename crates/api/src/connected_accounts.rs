@@ -127,7 +127,7 @@ string_enum! {
         ZwaveJs = "zwave_js",
         /// A Home Assistant instance.
         HomeAssistant = "home_assistant",
-        /// A Matter controller.
+        /// A Matter server.
         Matter = "matter",
     }
 }
@@ -244,6 +244,6 @@ endpoints! {
             /// Name of the account for people.
             display_name: Option<Text<1, 255>>,
         },
-        errors: [WorkspaceNotSandbox, HubAlreadyConnected, NotImplemented, ConnectedAccountNotFound],
+        errors: [WorkspaceNotSandbox, HubAlreadyConnected, ConnectedAccountNotFound],
     }
 }

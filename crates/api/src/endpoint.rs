@@ -140,6 +140,8 @@ pub struct EndpointInfo {
     pub attempt: Option<&'static str>,
     /// Whether the answer carries a `pagination` object.
     pub paginated: bool,
+    /// Whether the answer goes on as server-sent events.
+    pub streams: bool,
     /// [`Endpoint::CHANGES`].
     pub changes: bool,
     /// [`Endpoint::RULES`].
@@ -253,6 +255,7 @@ macro_rules! endpoints {
                         response_schema: <$response as $crate::envelope::Answer>::schema,
                         attempt: [$(stringify!($attempt),)? ""].first().copied().filter(|word| !word.is_empty()),
                         paginated: <$response as $crate::envelope::Answer>::PAGINATED,
+                        streams: <$response as $crate::envelope::Answer>::STREAMS,
                         changes: Self::CHANGES,
                         rules: Self::RULES,
                         errors: Self::ERRORS,

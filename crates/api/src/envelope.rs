@@ -36,10 +36,13 @@ impl<T> Page<T> {
     }
 }
 
-/// What an endpoint can answer: anything that serializes, or a [`Page`].
+/// What an endpoint can answer: anything that serializes, a [`Page`], or a stream.
 pub trait Answer: Send + 'static {
     /// Whether the answer carries a `pagination` object.
     const PAGINATED: bool;
+
+    /// Whether the answer is no JSON, but goes on as server-sent events.
+    const STREAMS: bool = false;
 
     /// The schema of what stands under the keys, or beside `ok` without one; `None` if there is nothing.
     fn schema(generator: &mut SchemaGenerator) -> Option<Schema>;

@@ -117,6 +117,10 @@ error_types! {
     EventNotFound = "event_not_found", NOT_FOUND;
     /// Unknown webhook.
     WebhookNotFound = "webhook_not_found", NOT_FOUND;
+    /// Unknown delivery of an event to a webhook.
+    WebhookDeliveryNotFound = "webhook_delivery_not_found", NOT_FOUND;
+    /// A type of event that does not exist, or `*` beside others.
+    InvalidEventTypes = "invalid_event_types", BAD_REQUEST;
     /// Unknown access code.
     AccessCodeNotFound = "access_code_not_found", NOT_FOUND;
 

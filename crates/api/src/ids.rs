@@ -107,6 +107,10 @@ ids! {
     SpaceId,
     /// Id of a user identity.
     UserIdentityId,
+    /// Id of a webhook.
+    WebhookId,
+    /// Id of a delivery of an event to a webhook.
+    WebhookDeliveryId,
     /// Id of a workspace.
     WorkspaceId,
 }

@@ -44,6 +44,7 @@ pub mod simulations;
 pub mod spaces;
 pub mod unmanaged_devices;
 pub mod user_identities;
+pub mod webhooks;
 pub mod workspaces;
 
 pub use endpoint::{Credential, Endpoint, EndpointInfo, Rule};
@@ -77,6 +78,7 @@ pub fn endpoints() -> Vec<EndpointInfo> {
         spaces::endpoints(),
         unmanaged_devices::endpoints(),
         user_identities::endpoints(),
+        webhooks::endpoints(),
         workspaces::endpoints(),
     ]
     .concat()

@@ -229,6 +229,9 @@ fn operation_id(path: &str, method: &Method) -> String {
 }
 
 fn response(endpoint: &EndpointInfo, pagination: &Value, generator: &mut SchemaGenerator) -> Value {
+    if endpoint.streams {
+        return json!({"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}});
+    }
     let result = (endpoint.response_schema)(generator).map(schemars::Schema::to_value).unwrap_or_default();
     let (mut properties, mut required) = match endpoint.response_keys {
         [] => fields_of(&result, generator),

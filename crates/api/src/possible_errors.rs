@@ -34,8 +34,8 @@ impl EndpointInfo {
         if self.path.contains("/simulate/") {
             errors.extend_from_slice(&[ErrorType::WorkspaceNotSandbox, ErrorType::DeviceTypeNotSupported]);
         }
-        // A filter that matches nothing answers an empty list, or that there is no such event.
-        if !self.path.ends_with("/list") && self.path != GetEvent::PATH {
+        // A filter that matches nothing answers an empty list, tells nothing, or says that there is no such event.
+        if !self.path.ends_with("/list") && !self.streams && self.path != GetEvent::PATH {
             errors.extend(self.params.iter().filter_map(|field| not_found(field.name)));
         }
         if self.paginated {

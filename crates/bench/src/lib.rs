@@ -1,5 +1,7 @@
 //! What the programs share that measure a server from outside: an HTTP client that costs little, and percentiles.
 
+pub mod hubs;
+
 use std::error::Error;
 use std::time::Duration;
 

@@ -13,11 +13,17 @@ pub enum Provider {
     Sandbox,
     /// Zigbee2MQTT and Home Assistant MQTT discovery, over an MQTT broker.
     Mqtt,
+    /// A Z-Wave network, over a Z-Wave JS server.
+    ZwaveJs,
+    /// Every lock of a Home Assistant instance.
+    HomeAssistant,
+    /// A Matter fabric, over a Matter server.
+    Matter,
 }
 
 impl Provider {
     /// Every one.
-    pub const ALL: [Self; 2] = [Self::Sandbox, Self::Mqtt];
+    pub const ALL: [Self; 5] = [Self::Sandbox, Self::Mqtt, Self::ZwaveJs, Self::HomeAssistant, Self::Matter];
 
     /// The word used in requests and in the database.
     #[must_use]
@@ -25,6 +31,9 @@ impl Provider {
         match self {
             Self::Sandbox => "sandbox",
             Self::Mqtt => "mqtt",
+            Self::ZwaveJs => "zwave_js",
+            Self::HomeAssistant => "home_assistant",
+            Self::Matter => "matter",
         }
     }
 
@@ -40,6 +49,9 @@ impl Provider {
         match self {
             Self::Sandbox => "Sandbox",
             Self::Mqtt => "MQTT",
+            Self::ZwaveJs => "Z-Wave JS",
+            Self::HomeAssistant => "Home Assistant",
+            Self::Matter => "Matter",
         }
     }
 }

@@ -7,6 +7,8 @@
 //! - A confirmed success needs a fact heard after the write: the lock's word of a remote operation, a change to the
 //!   wanted position from another that the lock had told, or the answer to a read asked after the write.
 //! - What is tagged manual, keypad or automatic, doubtful, remembered or assumed confirms nothing.
+//! - "No movement" needs a read of another position and nothing that says that the bolt may have been at the wanted one
+//!   since the write.
 
 use std::time::Duration;
 
@@ -61,6 +63,9 @@ pub struct Written {
     acknowledged: Acknowledged,
     accepted_at: Option<Moment>,
     moved_by_other: bool,
+    /// Something says that it may have been where it should be since the write. A read that finds it elsewhere then does not
+    /// prove that it never moved: it may have come back, as a lock does that locks itself.
+    perhaps_was_there: bool,
     /// It is said to be where it should, on a lock that cannot be asked whether that is an old report said again.
     perhaps_there: bool,
     read_due: Option<Moment>,
@@ -213,6 +218,7 @@ impl Written {
             acknowledged: Acknowledged::NotHeard,
             accepted_at: None,
             moved_by_other: false,
+            perhaps_was_there: known == Known::At(wanted),
             perhaps_there: false,
             read_due: (traits.reports && traits.readable)
                 .then(|| at.after(wait).steadily().or_earlier(latest_read(terms, at))),
@@ -306,9 +312,18 @@ impl Written {
                 // Also where it was thought to be there, and where it may be an old report said again: a hand that says
                 // so has perhaps brought it there only now.
                 self.moved_by_other |= cause.method != Method::Remote;
+                self.perhaps_was_there = true;
                 self.operated(terms, cause, doubtful, now)
             }
-            What::Doubt { .. } => self.read_soon(terms, now),
+            What::Operated { cause, doubtful: false, late_cause: false, .. } => {
+                // Moved to where it was known to be: so it was elsewhere before, and nobody heard of that.
+                self.perhaps_was_there |= cause.method != Method::Remote;
+                Effect::Nothing
+            }
+            What::Doubt { to } => {
+                self.perhaps_was_there |= to == Known::At(self.wanted);
+                self.read_soon(terms, now)
+            }
             What::Read { asked, said, cause, .. } => self.read(terms, asked, said, cause, now),
             What::Jammed => failure(FailureKind::LockJammed, Rule::JamReported),
             What::Obstructed => failure(FailureKind::BoltObstructed, Rule::ObstructionReported),
@@ -323,6 +338,7 @@ impl Written {
 
     /// The bolt is reported to have come to the wanted position.
     fn arrived(&mut self, terms: &Terms, from: Known, cause: Option<Cause>, doubtful: bool, now: Moment) -> Effect {
+        self.perhaps_was_there = true;
         match cause {
             _ if doubtful => {
                 self.perhaps_there = !terms.traits.readable;
@@ -377,6 +393,9 @@ impl Written {
         }
         match self.acknowledged {
             Acknowledged::No => failure(FailureKind::OutcomeUnknown, Rule::NotAcknowledgedNotMoved),
+            Acknowledged::Yes if self.perhaps_was_there => {
+                failure(FailureKind::OutcomeUnknown, Rule::AcceptedPerhapsMoved)
+            }
             Acknowledged::Yes => failure(FailureKind::NoMovement, Rule::AcceptedNotMoved),
             Acknowledged::NotHeard => {
                 self.read_old = true;

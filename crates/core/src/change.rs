@@ -6,16 +6,22 @@ use jiff::Timestamp;
 
 use crate::accounts::{Account, AccountEdit, LinkState};
 use crate::attempts::{Attempt, Outcome};
+use crate::commands::Command;
 use crate::credentials::{ClientSession, Key};
 use crate::devices::{Device, DeviceState, Editable};
 use crate::events::Event;
 use crate::evidence::Evidence;
 use crate::ids::{
-    AccountId, AttemptId, CallId, ClientSessionId, DeviceId, KeyId, OperatorId, SpaceId, UserIdentityId, WorkspaceId,
+    AccountId, AttemptId, CallId, ClientSessionId, DeviceId, KeyId, NodeId, OperatorId, SpaceId, UserIdentityId,
+    WebhookId, WorkspaceId,
 };
 use crate::spaces::{Members, Space, SpaceEdit};
 use crate::user_identities::UserIdentity;
+use crate::webhooks::{SigningSecret, Webhook};
 use crate::workspaces::Workspace;
+
+/// What an attempt conflicts with that would be accepted while others wait before it.
+pub const OUT_OF_TURN: &str = "turn";
 
 /// One change. It is committed as a whole or not at all, together with its events.
 #[derive(Clone, Debug)]
@@ -27,12 +33,33 @@ pub enum Change {
     /// The API changed a workspace: its names, its looks, whether it is suspended and takes publishable keys. Conflicts
     /// (`"workspace"`) if it is gone.
     WorkspaceChanged(Box<Workspace>),
-    /// An attempt was accepted. With a claim, conflicts (`"idempotency_key"`) if the same key was used before.
+    /// An attempt was accepted. With a claim, conflicts (`"idempotency_key"`) if the same key was used before. Among nodes,
+    /// conflicts ([`OUT_OF_TURN`]) if another one for the same lock still waits to be taken: it came first.
     AcceptAttempt {
         /// The attempt, pending.
         attempt: Attempt,
         /// The idempotency key under which it was asked for.
         claim: Option<IdempotencyClaim>,
+    },
+    /// An attempt was accepted whose lock is not served here: whoever serves it takes it from the database. Conflicts as
+    /// above, and (`"queue"`) if too many attempts on its lock have not ended.
+    AttemptLeft {
+        /// The attempt, pending.
+        attempt: Attempt,
+        /// What it asks of the lock.
+        command: Command,
+        /// The idempotency key under which it was asked for.
+        claim: Option<IdempotencyClaim>,
+        /// How many attempts on one lock may be pending.
+        queue: usize,
+    },
+    /// A node puts such an attempt into its lock's queue. Only from then on may its command be written. Conflicts
+    /// (`"attempt"`) if it was taken before, or has ended.
+    AttemptTaken {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The node.
+        by: NodeId,
     },
     /// An attempt ended: its outcome, the lock's state and the events, in one. Conflicts if the attempt has ended.
     FinishAttempt {
@@ -44,6 +71,8 @@ pub enum Change {
         ended_at: Timestamp,
         /// Why it ended so.
         evidence: Evidence,
+        /// Whether another node may wait for it.
+        is_awaited_elsewhere: bool,
         /// The lock's state, where it changed with it.
         state: Option<(DeviceId, DeviceState)>,
         /// What is told about it.
@@ -58,7 +87,14 @@ pub enum Change {
         /// What is told about it.
         events: Vec<Event>,
     },
-    /// A device was seen for the first time, or what the hub says of it changed, or it came back.
+    /// Devices were seen for the first time. Conflicts (`"native_id"`) if the account has one of them already.
+    DevicesFound {
+        /// The devices.
+        devices: Vec<Device>,
+        /// What is told about them.
+        events: Vec<Event>,
+    },
+    /// What the hub says of a device changed, or it came back.
     /// Inserts the device, or replaces `about` and `state` of the one with this id.
     DeviceSeen {
         /// The device. Nickname, metadata, managed and time zone of an existing row are kept.
@@ -166,6 +202,14 @@ pub enum Change {
     },
     /// Such a call was refused: nothing is kept of it.
     CallReleased(CallId),
+    /// A change that was made out of what was read before, if that is still so. Conflicts ([`AsOf::OUTRUN`]) otherwise:
+    /// another node has changed it meanwhile, and it has to be read again.
+    Over {
+        /// What was read.
+        read: Vec<AsOf>,
+        /// The change.
+        change: Box<Change>,
+    },
     /// A space was made. Conflicts (`"space_key"`) if the workspace has one with the same key, (`"member"`) if what is
     /// put into it is gone.
     SpaceCreated {
@@ -237,6 +281,33 @@ pub enum Change {
         /// The device.
         device: DeviceId,
     },
+    /// A webhook was made.
+    WebhookCreated(Box<Webhook>),
+    /// The API changed what a webhook is told of. Conflicts (`"webhook"`) if it is gone.
+    WebhookChanged {
+        /// The webhook.
+        webhook: WebhookId,
+        /// The types of events.
+        event_types: Vec<String>,
+    },
+    /// A webhook was enabled again: it is told of what is committed after this place. Conflicts (`"webhook"`) if it is gone.
+    WebhookEnabled {
+        /// The webhook.
+        webhook: WebhookId,
+        /// The place in commit order.
+        from: i64,
+    },
+    /// A webhook signs with a new secret; the one before goes on beside it. Conflicts (`"webhook"`) if it is gone.
+    WebhookRotated {
+        /// The webhook.
+        webhook: WebhookId,
+        /// The new secret.
+        secret: SigningSecret,
+        /// Until when the one before still signs.
+        until: Timestamp,
+    },
+    /// A webhook is deleted with its deliveries. Conflicts (`"webhook"`) if it is gone.
+    WebhookDeleted(WebhookId),
     /// A key was made.
     KeyCreated {
         /// The key.
@@ -300,6 +371,52 @@ pub struct Reset {
     pub devices: Vec<Device>,
     /// What is told about them.
     pub events: Vec<Event>,
+}
+
+/// Something that is read, and then changed as a whole or taken for granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// The spaces of a workspace and what is in them.
+    Spaces(WorkspaceId),
+    /// The same of an account's workspace.
+    SpacesAround(AccountId),
+    /// The client sessions of a workspace.
+    Sessions(WorkspaceId),
+    /// Its user identities.
+    Identities(WorkspaceId),
+    /// The workspace itself.
+    Workspace(WorkspaceId),
+}
+
+/// The state in which something was read, by its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsOf {
+    /// What it is.
+    pub name: String,
+    /// Which version it had before it was read.
+    pub version: i64,
+    /// Whether it is another one after the change. Otherwise it must only stay as it is until then.
+    pub changes: bool,
+}
+
+impl AsOf {
+    /// The name of the conflict with another node that was faster.
+    pub const OUTRUN: &'static str = "as_of";
+
+    /// The same, for a change that leaves it as it is.
+    #[must_use]
+    pub fn unchanged(self) -> Self {
+        Self { changes: false, ..self }
+    }
+}
+
+impl Change {
+    /// The change, if what it was made of still is so.
+    #[must_use]
+    pub fn over(self, read: impl IntoIterator<Item = AsOf>) -> Self {
+        let read: Vec<AsOf> = read.into_iter().collect();
+        if read.is_empty() { self } else { Self::Over { read, change: Box::new(self) } }
+    }
 }
 
 /// A call under an idempotency key that changes something else than a lock.

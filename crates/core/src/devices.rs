@@ -34,7 +34,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// What is needed to begin a command on it.
+    /// What is needed to begin a command on it. How often it may be commanded is not known here.
     #[must_use]
     pub fn route(&self) -> Route {
         Route {
@@ -47,6 +47,7 @@ impl Device {
             can_unlock: self.about.can_unlock,
             can_configure_auto_lock: self.about.can_configure_auto_lock,
             has_keypad: self.about.has_keypad,
+            is_limited_like_real: false,
         }
     }
 

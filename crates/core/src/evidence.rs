@@ -187,6 +187,9 @@ rules! {
     ObstructionReported = "obstruction_reported", true;
     /// Accepted, and a read after the wait shows the old position.
     AcceptedNotMoved = "accepted_not_moved", true;
+    /// Accepted, a read after the wait shows another position, and something heard since the write may mean that the bolt
+    /// had been where it should.
+    AcceptedPerhapsMoved = "accepted_perhaps_moved", true;
     /// Not acknowledged, and a read shows the old position.
     NotAcknowledgedNotMoved = "not_acknowledged_not_moved", true;
     /// Not acknowledged, and the read failed.

@@ -68,8 +68,26 @@ ids! {
     SpaceId,
     /// A user identity: one end user of the application.
     UserIdentityId,
+    /// A webhook: a receiver that is told of events.
+    WebhookId,
+    /// One event on its way to one webhook.
+    DeliveryId,
     /// A person who runs the installation; owns personal access tokens.
     OperatorId,
+    /// A node: one of several servers on one database, from its start until it stops or loses its lease.
+    NodeId,
+}
+
+impl DeliveryId {
+    /// The delivery of this event to this webhook (`UUIDv8`): always the same, so that a receiver knows a message again even
+    /// where what was kept of its first delivery is gone. It begins with the event's time, as the event's id does.
+    #[must_use]
+    pub fn of(webhook: WebhookId, event: EventId) -> Self {
+        const TIME: usize = 6;
+        let mut bytes = Uuid::new_v5(&webhook.0, event.0.as_bytes()).into_bytes();
+        bytes[..TIME].copy_from_slice(&event.0.as_bytes()[..TIME]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
 }
 
 /// A new `UUIDv7` that carries the time `at`.
@@ -95,5 +113,22 @@ impl NativeId {
 impl fmt::Display for NativeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_event_each_webhook_has_one_delivery_that_carries_its_time() {
+        let event = EventId::new_at("2026-01-15T08:30:00Z".parse().unwrap());
+        let later = EventId::new_at("2026-01-15T08:30:01Z".parse().unwrap());
+        let (one, other) = (WebhookId(Uuid::from_u128(1)), WebhookId(Uuid::from_u128(2)));
+        let delivery = DeliveryId::of(one, event);
+        assert_eq!(delivery, DeliveryId::of(one, event));
+        assert_ne!(delivery, DeliveryId::of(other, event));
+        assert!(delivery < DeliveryId::of(one, later));
+        assert_eq!(delivery.0.get_version_num(), 8);
     }
 }

@@ -106,6 +106,8 @@ pub struct Route {
     pub can_configure_auto_lock: bool,
     /// Whether it has a keypad.
     pub has_keypad: bool,
+    /// Whether it is a virtual lock that is to be limited as real ones are.
+    pub is_limited_like_real: bool,
 }
 
 impl Route {

@@ -16,7 +16,32 @@ pub trait Meter: Send + Sync {
     /// An attempt has ended; that is being stored, and its waiter is woken after this.
     fn ended(&self, provider: Provider, action: Action, outcome: &Outcome, spans: Spans);
     /// A lock was asked for its state: its battery pays for it.
-    fn asked(&self, provider: Provider);
+    fn asked(&self, provider: Provider, purpose: Purpose);
+    /// A read that decides no attempt waits, because the lock's budget for the day is spent.
+    fn put_off(&self, provider: Provider);
+}
+
+/// What a read is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It decides how an attempt ended.
+    Attempt,
+    /// It tells what is to be shown: after a connection, in doubt, after a movement.
+    State,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Attempt, Self::State];
+
+    /// In a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attempt => "attempt",
+            Self::State => "state",
+        }
+    }
 }
 
 /// Counts nothing.
@@ -26,7 +51,8 @@ pub struct NoMeter;
 impl Meter for NoMeter {
     fn accepted(&self, _: Provider, _: Action) {}
     fn ended(&self, _: Provider, _: Action, _: &Outcome, _: Spans) {}
-    fn asked(&self, _: Provider) {}
+    fn asked(&self, _: Provider, _: Purpose) {}
+    fn put_off(&self, _: Provider) {}
 }
 
 /// How long each part of an attempt took; `None` for what did not happen.

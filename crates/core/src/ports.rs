@@ -7,17 +7,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::accounts::Account;
-use crate::attempts::Attempt;
-use crate::change::Change;
+use crate::attempts::{Attempt, Outcome};
+use crate::change::{AsOf, Change, Whole};
+use crate::codes::{CodeFault, CodeTraits, Content, Listing, NewCode, Proof, Slot};
 use crate::commands::{AutoLock, Command};
 use crate::devices::{About, Device};
 use crate::events::Method;
 use crate::evidence::Words;
-use crate::ids::{AccountId, AttemptId, NativeId};
+use crate::ids::{AccountId, AttemptId, NativeId, NodeId};
 use crate::locks::{Bolt, Reachability, Traits, Unavailable};
+use crate::nodes::{Channel, News, Owner};
 use crate::spaces::Occupied;
 use crate::time::Moment;
 
@@ -44,11 +46,84 @@ pub trait Store: Send + Sync {
     fn unfinished_attempts(&self, account: AccountId) -> Later<'_, Result<Vec<Attempt>, StoreError>>;
     /// The spaces that an account is in, or some of its devices are, oldest first.
     fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>>;
+    /// Those of them that the account itself was put into, oldest first: what is found of it comes into these.
+    fn spaces_holding(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
+        Box::pin(async move {
+            let mut around = self.spaces_around(account).await?;
+            around.retain(|space| space.has_account);
+            Ok(around)
+        })
+    }
+    /// The state of something before it is read; `None` where nobody else can change it. See [`Change::Over`].
+    fn as_of(&self, whole: Whole) -> Later<'_, Result<Option<AsOf>, StoreError>> {
+        let _ = whole;
+        Box::pin(async { Ok(None) })
+    }
+    /// What this process is among the nodes of its database; `None` where one process has the database for itself.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
     /// Whether this process still is the one that commands the hubs, as far as it can know. Asked in the instant before a
     /// command is written: where another process may have taken the database over, nothing is.
     fn may_command(&self) -> bool {
         true
     }
+}
+
+/// One of several nodes on a database: who it is, which accounts are its own, and what waits for it there.
+///
+/// A node lives on a lease, which it puts off with every commit. Whoever finds one whose lease is over ends it: its accounts
+/// are free then, and nothing that it would still write is written.
+pub trait Nodes: Send + Sync {
+    /// Who this node is. After it was ended it begins again as another one, and nothing of what it did before is its own.
+    fn node(&self) -> watch::Receiver<NodeId>;
+    /// Whether `node` still is this one and may command its hubs, as far as it can know. Asked in the instant before a
+    /// command is written.
+    fn may_command(&self, node: NodeId) -> bool;
+    /// Commits one change as `node`: [`CommitError::LeaseLost`], and nothing is written, if that was ended.
+    fn commit_as(&self, node: NodeId, change: Change) -> Later<'_, Result<(), CommitError>>;
+    /// Which node commands the hub of an account.
+    fn owner_of(&self, account: AccountId) -> Later<'_, Result<Owner, StoreError>>;
+    /// Ends the nodes whose lease is over and takes accounts without an owner: of `only` these, or else up to this node's
+    /// share of all. What was known of their devices is stale from then on.
+    fn take(&self, node: NodeId, only: Option<Vec<AccountId>>) -> Later<'_, Result<Taken, StoreError>>;
+    /// The accounts of `node`.
+    fn owned(&self, node: NodeId) -> Later<'_, Result<Vec<Account>, StoreError>>;
+    /// Gives accounts of `node` up, and tells the others.
+    fn release(&self, node: NodeId, accounts: Vec<AccountId>) -> Later<'_, Result<(), StoreError>>;
+    /// Says that `node` is about to stop: it counts no more when accounts are shared out.
+    fn leave(&self, node: NodeId) -> Later<'_, Result<(), StoreError>>;
+    /// The attempts on locks of `node` that nobody has taken yet, oldest first.
+    fn waiting(&self, node: NodeId) -> Later<'_, Result<Vec<Waiting>, StoreError>>;
+    /// How those of these attempts that have ended did, and which are gone.
+    fn ends(&self, attempts: Vec<AttemptId>) -> Later<'_, Result<Vec<Ending>, StoreError>>;
+    /// What other nodes tell on a channel, from now on.
+    fn news(&self, channel: Channel) -> News;
+}
+
+/// An attempt that has ended, and how; one without an outcome is gone.
+pub type Ending = (AttemptId, Option<Outcome>);
+
+/// What a node has after it took accounts.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Those that it took just now, or was asked for and has.
+    pub accounts: Vec<Account>,
+    /// How many it has in all.
+    pub owned: usize,
+    /// How many of them are more than its share.
+    pub surplus: usize,
+}
+
+/// An attempt that another node accepted for this one, or for whoever has the account next.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What it asks of the lock.
+    pub command: Command,
+    /// How long ago it was accepted, by the database's clock.
+    pub age: Duration,
 }
 
 /// Why a read did not work.
@@ -69,6 +144,9 @@ pub enum CommitError {
     /// unique name is taken. The text names the condition.
     #[error("a condition of the change does not hold: {0}")]
     Conflict(&'static str),
+    /// The node that wanted it was ended: another one may have its accounts by now.
+    #[error("this node has lost its lease")]
+    LeaseLost,
     /// The write queue is full: the caller should answer "try again later".
     #[error("the write queue is full")]
     Busy,
@@ -121,6 +199,54 @@ pub trait Link: Send + Sync {
     fn rediscover(&self) -> Later<'_, ()> {
         Box::pin(async {})
     }
+    /// The code slots of its locks; `None` where the driver cannot write any.
+    fn codes(&self) -> Option<&dyn CodeSlots> {
+        None
+    }
+}
+
+/// The code slots of the locks of a hub. The rules are those of [`crate::codes`]; each method answers in bounded time.
+///
+/// Unlike a movement, what is written to a slot can be read back at once, so that each of these is a conversation with the
+/// hub that ends with what the lock told. A driver asks nothing and writes nothing behind its caller's back: one lock is not
+/// to be given two of them at once, and commands for the bolt go first.
+pub trait CodeSlots: Send + Sync {
+    /// What can be done with the slots of a lock. Asks the lock once in a session at most.
+    ///
+    /// # Errors
+    /// [`CodeFault::Unsupported`] if it has none that its hub lets us write; [`CodeFault::NotWritten`] or
+    /// [`CodeFault::Unknown`] if it could not be asked.
+    fn traits<'a>(&'a self, lock: &'a NativeId) -> Later<'a, Result<CodeTraits, CodeFault>>;
+    /// What is known of all slots in the cheapest way: from the hub's memory where it has one, since a lock on batteries may
+    /// take minutes to be asked for each.
+    ///
+    /// # Errors
+    /// As [`Self::traits`].
+    fn list<'a>(&'a self, lock: &'a NativeId) -> Later<'a, Result<Listing, CodeFault>>;
+    /// Asks the lock itself what is in one slot.
+    ///
+    /// # Errors
+    /// [`CodeFault::Unknown`] if it does not tell; [`CodeFault::NoSuchSlot`]; as [`Self::traits`].
+    fn read<'a>(&'a self, lock: &'a NativeId, slot: Slot) -> Later<'a, Result<Content, CodeFault>>;
+    /// Puts a code into a slot, and makes sure. One that is there already is not written again. `gate` is asked in the
+    /// instant before each write (some hubs need several for one code), and what a closed gate cut short is
+    /// [`CodeFault::Unknown`] unless nothing had left. If the future is dropped nothing more is written.
+    ///
+    /// # Errors
+    /// Any [`CodeFault`].
+    fn set<'a>(
+        &'a self,
+        lock: &'a NativeId,
+        slot: Slot,
+        code: &'a NewCode,
+        gate: Gate<'a>,
+    ) -> Later<'a, Result<Proof, CodeFault>>;
+    /// Empties a slot, and makes sure. One that is empty already is left alone. No other slot is ever touched: the number
+    /// that means all of them on some locks is no slot.
+    ///
+    /// # Errors
+    /// Any [`CodeFault`] but those about the code.
+    fn clear<'a>(&'a self, lock: &'a NativeId, slot: Slot, gate: Gate<'a>) -> Later<'a, Result<Proof, CodeFault>>;
 }
 
 /// One command.
@@ -138,12 +264,17 @@ pub struct Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReadId(pub u64);
 
+/// Who may still command hubs. Asked in the instant before a command is written.
+pub(crate) trait Standing: Send + Sync {
+    fn may_command(&self) -> bool;
+}
+
 /// Asked by a driver in the instant before it writes a command.
 #[derive(Clone, Copy)]
 pub struct Gate<'a> {
     clock: &'a dyn Clock,
     send_by: Moment,
-    store: Option<&'a dyn Store>,
+    standing: Option<&'a dyn Standing>,
     passed: Option<&'a OnceLock<Moment>>,
 }
 
@@ -151,7 +282,7 @@ impl<'a> Gate<'a> {
     /// A gate that closes at `send_by`.
     #[must_use]
     pub fn new(clock: &'a dyn Clock, send_by: Moment) -> Self {
-        Self { clock, send_by, store: None, passed: None }
+        Self { clock, send_by, standing: None, passed: None }
     }
 
     /// A gate that also closes when this process may command no more, and notes when it let a command pass: what was heard
@@ -159,17 +290,17 @@ impl<'a> Gate<'a> {
     pub(crate) fn noting(
         clock: &'a dyn Clock,
         send_by: Moment,
-        store: &'a dyn Store,
+        standing: &'a dyn Standing,
         passed: &'a OnceLock<Moment>,
     ) -> Self {
-        Self { clock, send_by, store: Some(store), passed: Some(passed) }
+        Self { clock, send_by, standing: Some(standing), passed: Some(passed) }
     }
 
     /// Whether the command may still be written.
     #[must_use]
     pub fn is_open(&self) -> bool {
         let now = self.clock.now();
-        let is_open = !now.reached(self.send_by) && self.store.is_none_or(Store::may_command);
+        let is_open = !now.reached(self.send_by) && self.standing.is_none_or(Standing::may_command);
         if let Some(passed) = self.passed.filter(|_| is_open) {
             // Asked twice, the first time counts: the command may have left right after it.
             let _ = passed.set(now);
@@ -255,6 +386,10 @@ pub enum Signal {
     Door(NativeId, bool),
     /// A wrong code was entered at a lock; the reason in the contract's words where the lock tells.
     Denied(NativeId, Option<&'static str>, Moment),
+    /// The codes of a lock were changed: in this slot, or in any if it does not say. By whoever: at its keypad, by another
+    /// client of its hub, or by us, since not every hub tells that apart. It says where to look; what is there now is told by
+    /// [`CodeSlots::read`].
+    CodesChanged(NativeId, Option<Slot>),
     /// The hub said something of a command, at that moment, in these words.
     Answered(NativeId, AttemptId, Answer, Moment, Option<Words>),
     /// A read got no answer.

@@ -92,8 +92,8 @@ pub struct Occupied {
 /// What becomes of the devices of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turnover {
-    /// A device was found that had no record.
-    Found(DeviceId),
+    /// Devices were found that had no records.
+    Found(Vec<DeviceId>),
     /// The records of these devices go.
     Gone(Vec<DeviceId>),
 }
@@ -103,7 +103,7 @@ impl Occupied {
     #[must_use]
     pub fn told(&self, turnover: &Turnover) -> Option<EventKind> {
         let after = match turnover {
-            Turnover::Found(device) if self.has_account => self.devices.iter().copied().chain([*device]).collect(),
+            Turnover::Found(found) if self.has_account => self.devices.iter().chain(found).copied().collect(),
             Turnover::Found(_) => return None,
             Turnover::Gone(gone) => left(&self.devices, gone),
         };

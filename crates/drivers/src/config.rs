@@ -18,6 +18,22 @@ impl ConfigProblem {
     }
 }
 
+/// How long a text of the settings may be; a bundle of authorities is the longest.
+const MOST_TEXT: usize = 256 * 1024;
+
+/// A text, or nothing where the key is absent or null.
+///
+/// # Errors
+/// Something else than a text, or too much of it.
+pub(crate) fn text_of<'a>(keys: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, ConfigProblem> {
+    match keys.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() <= MOST_TEXT => Ok(Some(text)),
+        Some(Value::String(_)) => Err(ConfigProblem::new(key, "is too long")),
+        Some(_) => Err(ConfigProblem::new(key, "must be a string")),
+    }
+}
+
 /// The keys of a hub's settings.
 ///
 /// # Errors

@@ -122,6 +122,18 @@ impl Hub {
         }
     }
 
+    /// Waits until the broker has what the hub has said so far: who subscribes then finds it kept.
+    pub(crate) async fn has_arrived(&self) -> Result<(), Error> {
+        let links = guard(&self.dialect).links();
+        let all = async {
+            for (_, link) in links {
+                link.arrived().await;
+            }
+        };
+        let late = |_| Error::TimedOut { what: format!("messages at {}", self.broker.url()), within: START_WITHIN };
+        tokio::time::timeout(START_WITHIN, all).await.map_err(late)
+    }
+
     /// Opens the connections that the dialect wants and that are not open yet; says how many there are then.
     fn open_links(&self, inbox: &mpsc::UnboundedSender<Input>) -> usize {
         let links = guard(&self.dialect).links();

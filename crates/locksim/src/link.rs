@@ -1,10 +1,12 @@
 //! One MQTT connection of a simulated hub: a fresh client per attempt, nothing queued while it is down.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, LastWill, Packet, Publish, QoS, SubscribeFilter};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use crate::Broker;
 use crate::broker::QUEUE;
@@ -13,6 +15,9 @@ use crate::wait::guard;
 
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(1);
+
+/// What is sent to learn that everything before it has arrived.
+const MARK: &str = "locksim/arrived";
 
 /// A message on its way out.
 #[derive(Debug, Clone)]
@@ -53,6 +58,14 @@ pub(crate) struct LinkSpec {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Link {
     client: Arc<Mutex<Option<AsyncClient>>>,
+    receipts: Arc<Receipts>,
+}
+
+/// Messages that the broker acknowledges: how many were sent, and how many it has acknowledged.
+#[derive(Debug, Default)]
+struct Receipts {
+    sent: AtomicUsize,
+    had: watch::Sender<usize>,
 }
 
 impl Link {
@@ -60,9 +73,20 @@ impl Link {
     pub(crate) fn publish(&self, out: Outgoing) {
         let Some(client) = guard(&self.client).clone() else { return };
         let Outgoing { topic, payload, qos, retain } = out;
+        if qos == QoS::AtLeastOnce {
+            self.receipts.sent.fetch_add(1, Ordering::Relaxed);
+        }
         if let Err(error) = client.try_publish(&topic, qos, retain, payload) {
             tracing::warn!(topic, %error, "the simulated hub could not publish");
         }
+    }
+
+    /// Waits until the broker has everything that was sent: it takes the messages of a connection in their order.
+    pub(crate) async fn arrived(&self) {
+        self.publish(Outgoing::new(MARK, "").qos1());
+        let sent = self.receipts.sent.load(Ordering::Relaxed);
+        // The sender is this link's own.
+        let _ = self.receipts.had.subscribe().wait_for(|had| *had >= sent).await;
     }
 
     pub(crate) fn cut(&self) {
@@ -111,6 +135,7 @@ impl Link {
                         return stood;
                     }
                 }
+                Ok(Event::Incoming(Packet::PubAck(_))) => self.receipts.had.send_modify(|had| *had += 1),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::debug!(%error, "the simulated hub lost its connection");

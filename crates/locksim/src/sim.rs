@@ -52,6 +52,7 @@ impl Sim {
         // From here on dropping it ends everything, also when the start fails or is given up.
         let this = Self { hub, air, locks: Mutex::new(locks), next, zigbee, restarter };
         this.hub.start().await?;
+        this.hub.has_arrived().await?;
         Ok(this)
     }
 

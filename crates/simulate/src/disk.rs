@@ -138,6 +138,7 @@ impl Disk {
 fn again(error: &CommitError) -> CommitError {
     match error {
         CommitError::Busy => CommitError::Busy,
+        CommitError::LeaseLost => CommitError::LeaseLost,
         _ => disk_full().into(),
     }
 }

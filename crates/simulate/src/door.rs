@@ -134,6 +134,11 @@ impl Door {
         self.stays.iter().any(|stay| stay.mover == Mover::Command(attempt))
     }
 
+    /// When a command of ours last moved it.
+    pub(crate) fn came_by(&self, attempt: AttemptId) -> Option<Duration> {
+        self.stays.iter().rev().find(|stay| stay.mover == Mover::Command(attempt)).map(|stay| stay.since)
+    }
+
     /// Whether every way in which it came there from `from` to `to` was another's doing.
     pub(crate) fn only_others_moved_it(&self, bolt: Bolt, from: Duration, to: Duration) -> bool {
         self.within(from, to).filter(|stay| stay.place == Place::At(bolt)).all(|stay| stay.mover == Mover::Hand)

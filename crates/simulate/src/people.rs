@@ -258,6 +258,10 @@ impl Person {
             | Trouble::HandAfter
             | Trouble::HandTwice
             | Trouble::HandRestless => self.hand(trouble).await,
+            Trouble::CameBack => {
+                self.turned_both_ways().await;
+                self.hub.lock(self.n, |lock| lock.next = Some(trouble));
+            }
             Trouble::Keypad => self.turn_later(Bolt::Unlocked, Method::Keycode, 0),
             Trouble::Relock => self.turn_later(Bolt::Locked, Method::Automatic, 0),
             Trouble::Unreachable | Trouble::OwnHubUnreachable | Trouble::WorthATry => self.lose_touch(trouble),
@@ -323,6 +327,16 @@ impl Person {
             }
             Trouble::HandAfter => self.turn_later(to.other(), Method::Manual, 3_000),
             _ => self.turn_later(to, Method::Manual, 0),
+        }
+    }
+
+    /// A hand turns the bolt away and back, so that for a while whatever is said of it has been said shortly before.
+    async fn turned_both_ways(&mut self) {
+        let Place::At(bolt) = self.bolt_is() else { return };
+        for to in [bolt.other(), bolt] {
+            self.hub.turn(self.n, to, Method::Manual).await;
+            let ms = self.dice.between(100, 1_500);
+            self.world.clock.pass(ms).await;
         }
     }
 

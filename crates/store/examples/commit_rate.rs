@@ -162,6 +162,7 @@ async fn unlock(store: &Store, device: &Device) -> Result<(), Failed> {
         outcome: Outcome::Success { confirmed: true },
         ended_at: Timestamp::now(),
         evidence: evidence(),
+        is_awaited_elsewhere: false,
         state: Some((device.id, DeviceState { bolt: Some(Bolt::Unlocked), ..device.state.clone() })),
         events: vec![event(moved), event(ended)],
     };

@@ -11,7 +11,7 @@ use crate::Store;
 use crate::devices;
 use crate::error::Corrupt;
 use crate::metadata::{self, MetadataValue};
-use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
+use crate::page::{Cursor, Page, PageRequest, of_workspace, paged, paged_of_ids};
 use crate::secrets::{Sealed, Secrets};
 use crate::sessions::user_key_hash;
 use crate::sql::Sql;
@@ -224,7 +224,7 @@ fn list(
     limit: usize,
 ) -> Query<Account> {
     let mut sql = Sql::new(COLUMNS);
-    sql.push(" WHERE workspace_id = ").bind(scope.workspace());
+    of_workspace(sql.push(" WHERE "), "workspace_id", scope.workspace(), filter.ids.is_some());
     and_seen(&mut sql, "id", scope);
     if let Some(ids) = &filter.ids {
         sql.and_in("id", ids.iter().copied());
@@ -303,6 +303,14 @@ impl Store {
             Ok((row.id()?, row.integer()?.unsigned_abs()))
         });
         Ok(self.readers().all(query).await?.into_iter().collect())
+    }
+
+    /// These accounts of the installation, oldest first: for a node that serves them.
+    pub(crate) async fn accounts_with(&self, ids: &[AccountId]) -> Result<Vec<Account>, StoreError> {
+        let mut sql = Sql::new(COLUMNS);
+        sql.push(" WHERE ").within("id", ids.iter().copied()).push(" ORDER BY created_at, id");
+        let accounts = self.readers().all(sql.query(map)).await?;
+        accounts.into_iter().map(|account| open(account, self.secrets())).collect()
     }
 
     /// Every account of the installation: for the engine's start.

@@ -1,25 +1,32 @@
 //! Action attempts, and the idempotency keys under which they were asked for.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use thumbturn_core::attempts::{Attempt, Failure, FailureKind, Outcome};
-use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
+use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey, OUT_OF_TURN};
+use thumbturn_core::commands::{AutoLock, Command, Simulation};
 use thumbturn_core::evidence::Evidence;
-use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, WorkspaceId};
-use thumbturn_core::locks::Action;
-use thumbturn_core::ports::StoreError;
+use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, NodeId, WorkspaceId};
+use thumbturn_core::locks::{Action, Bolt};
+use thumbturn_core::pins::Pin;
+use thumbturn_core::ports::{Ending, StoreError, Waiting};
 use thumbturn_core::scope::Scope;
 
 use crate::Store;
 use crate::devices::and_seen;
 use crate::error::Corrupt;
 use crate::evidence;
-use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
-use crate::secrets::Secrets;
-use crate::sql::Sql;
+use crate::page::{Cursor, Page, PageRequest, of_workspace, paged, paged_of_ids};
+use crate::secrets::{Sealed, Secrets};
+use crate::sql::{DeviceIndex, Sql};
 use crate::statement::{Columns, Query, Row, Statement, args};
 
 /// How long an idempotency key is remembered.
 pub const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How many attempts are looked at at once.
+const MOST_WAITING: usize = 512;
 
 const COLUMNS: &str = "id, workspace_id, account_id, device_id, action, created_at, status, confirmed, error_type, \
                        error_message";
@@ -44,11 +51,65 @@ pub struct Claimed {
     pub at: Timestamp,
 }
 
-/// Inserts a pending attempt on a device that is still there: nobody would end one on a deleted device.
-pub(crate) fn accept(attempt: &Attempt, claim: Option<&IdempotencyClaim>, secrets: &Secrets) -> Vec<Statement> {
+pub(crate) const ACCEPT: &str = "INSERT INTO attempts (id, workspace_id, account_id, device_id, action, status, created_at, taken_by) \
+     SELECT CAST($1 AS TEXT), workspace_id, account_id, id, CAST($2 AS TEXT), 'pending', CAST($3 AS BIGINT), \
+     CAST($7 AS TEXT) FROM devices WHERE id = $4 AND account_id = $5 AND workspace_id = $6";
+
+/// The same among nodes, unless others for the same lock still wait to be taken: they were acknowledged before, and one
+/// lock's commands run in the order of their arrival (promise P5).
+pub(crate) const ACCEPT_IN_TURN: &str = "INSERT INTO attempts (id, workspace_id, account_id, device_id, action, status, created_at, taken_by) \
+     SELECT CAST($1 AS TEXT), workspace_id, account_id, id, CAST($2 AS TEXT), 'pending', CAST($3 AS BIGINT), \
+     CAST($7 AS TEXT) FROM devices WHERE id = $4 AND account_id = $5 AND workspace_id = $6 \
+     AND NOT EXISTS (SELECT 1 FROM attempts AS earlier WHERE earlier.device_id = devices.id \
+     AND earlier.waits_since IS NOT NULL AND earlier.taken_by IS NULL AND earlier.ended_at IS NULL)";
+
+pub(crate) const END: &str = "UPDATE attempts SET status = $1, confirmed = $2, error_type = $3, error_message = $4, \
+     ended_at = $5, evidence = $6, words = $7, command = NULL WHERE id = $8 AND ended_at IS NULL";
+
+/// Inserts a pending attempt on a device that is still there: nobody would end one on a deleted device. Where there are
+/// nodes, it is in the queue of this one from the beginning.
+pub(crate) fn accept(
+    attempt: &Attempt,
+    claim: Option<&IdempotencyClaim>,
+    taken_by: Option<NodeId>,
+    secrets: &Secrets,
+) -> Vec<Statement> {
+    let (sql, conflict) = if taken_by.is_some() { (ACCEPT_IN_TURN, OUT_OF_TURN) } else { (ACCEPT, "device") };
     let insert = Statement::one(
-        "INSERT INTO attempts (id, workspace_id, account_id, device_id, action, status, created_at) \
-         SELECT CAST($1 AS TEXT), workspace_id, account_id, id, CAST($2 AS TEXT), 'pending', CAST($3 AS BIGINT) \
+        sql,
+        args![
+            attempt.id,
+            attempt.action.as_str(),
+            attempt.created_at,
+            attempt.device,
+            attempt.account,
+            attempt.workspace,
+            taken_by,
+        ],
+        conflict,
+    );
+    claim.map(|claim| claim_key(claim, attempt.id, secrets)).into_iter().flatten().chain([insert]).collect()
+}
+
+/// The database's clock, as it is written into rows.
+const CLOCK: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
+
+/// Inserts a pending attempt for whoever serves its lock, unless `queue` are pending there. Only where there are nodes.
+pub(crate) fn leave(
+    attempt: &Attempt,
+    command: &Command,
+    claim: Option<&IdempotencyClaim>,
+    queue: usize,
+    secrets: &Secrets,
+) -> Result<Vec<Statement>, StoreError> {
+    let sealed = match words(command) {
+        Some(words) => Some(secrets.seal(Sealed::Command, attempt.id.0, &words)?),
+        None => None,
+    };
+    let insert = Statement::one(
+        "INSERT INTO attempts (id, workspace_id, account_id, device_id, action, status, created_at, command, waits_since) \
+         SELECT CAST($1 AS TEXT), workspace_id, account_id, id, CAST($2 AS TEXT), 'pending', CAST($3 AS BIGINT), \
+         CAST($7 AS TEXT), CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) \
          FROM devices WHERE id = $4 AND account_id = $5 AND workspace_id = $6",
         args![
             attempt.id,
@@ -57,10 +118,53 @@ pub(crate) fn accept(attempt: &Attempt, claim: Option<&IdempotencyClaim>, secret
             attempt.device,
             attempt.account,
             attempt.workspace,
+            sealed,
         ],
         "device",
     );
-    claim.map(|claim| claim_key(claim, attempt.id, secrets)).into_iter().flatten().chain([insert]).collect()
+    let most = i64::try_from(queue).unwrap_or(i64::MAX);
+    let has_place = Statement::one(
+        "UPDATE attempts SET taken_by = NULL WHERE id = $1 AND (SELECT COUNT(*) FROM attempts \
+         WHERE account_id = $2 AND device_id = $3 AND ended_at IS NULL) <= $4",
+        args![attempt.id, attempt.account, attempt.device, most],
+        "queue",
+    );
+    let claimed = claim.map(|claim| claim_key(claim, attempt.id, secrets));
+    Ok(claimed.into_iter().flatten().chain([insert, has_place]).collect())
+}
+
+/// Puts such an attempt into the queue of a node.
+pub(crate) fn take(attempt: AttemptId, by: NodeId) -> Statement {
+    Statement::one(
+        "UPDATE attempts SET taken_by = $2 WHERE id = $1 AND taken_by IS NULL AND ended_at IS NULL",
+        args![attempt, by],
+        "attempt",
+    )
+}
+
+/// What a command's action alone does not tell.
+fn words(command: &Command) -> Option<String> {
+    match command {
+        Command::Move(_) | Command::Simulate(Simulation::LockAtKeypad) => None,
+        Command::AutoLock(AutoLock::Off) => Some("off".to_owned()),
+        Command::AutoLock(AutoLock::After(seconds)) => Some(seconds.to_string()),
+        Command::Simulate(Simulation::TypeCode(pin)) => Some(pin.digits().to_owned()),
+    }
+}
+
+/// The command of an action and these words.
+fn command(action: Action, words: Option<&str>) -> Option<Command> {
+    Some(match action {
+        Action::LockDoor => Command::Move(Bolt::Locked),
+        Action::UnlockDoor => Command::Move(Bolt::Unlocked),
+        Action::SimulateManualLockViaKeypad => Command::Simulate(Simulation::LockAtKeypad),
+        Action::ConfigureAutoLock => Command::AutoLock(match words? {
+            "off" => AutoLock::Off,
+            seconds => AutoLock::After(seconds.parse().ok()?),
+        }),
+        Action::SimulateKeypadCodeEntry => Command::Simulate(Simulation::TypeCode(Pin::new(words?)?)),
+        Action::ResetSandboxWorkspace => return None,
+    })
 }
 
 /// Claims an idempotency key, once it is no longer remembered from before.
@@ -129,8 +233,7 @@ fn end(
         Outcome::Failure(failure) => ("error", None, Some(failure)),
     };
     Statement::one(
-        "UPDATE attempts SET status = $1, confirmed = $2, error_type = $3, error_message = $4, ended_at = $5, \
-         evidence = $6, words = $7 WHERE id = $8 AND ended_at IS NULL",
+        END,
         args![
             status,
             confirmed,
@@ -145,7 +248,7 @@ fn end(
     )
 }
 
-fn map(row: &dyn Row) -> Result<Attempt, Corrupt> {
+pub(crate) fn map(row: &dyn Row) -> Result<Attempt, Corrupt> {
     columns(&mut Columns::of(row))
 }
 
@@ -186,14 +289,19 @@ pub(crate) fn list(
     after: Option<Cursor>,
     limit: usize,
     before: &'static str,
+    index: DeviceIndex,
 ) -> Sql {
     let mut sql = Sql::new("SELECT ");
-    sql.push(before).push(COLUMNS).push(" FROM attempts WHERE workspace_id = ").bind(scope.workspace());
+    sql.push(before).push(COLUMNS).push(" FROM attempts WHERE ");
+    let names_ids = filter.ids.is_some() || filter.device.is_some_and(|_| index.has_runs_for(1));
+    of_workspace(&mut sql, "workspace_id", scope.workspace(), names_ids);
     and_seen(&mut sql, "account_id", "device_id", scope);
     if let Some(ids) = &filter.ids {
         sql.and_in("id", ids.iter().copied());
     }
-    sql.and_eq("device_id", filter.device);
+    if let Some(device) = filter.device {
+        sql.and_of_devices("device_id", &[device], index);
+    }
     let paged = if filter.ids.is_some() { paged_of_ids } else { paged };
     paged(&mut sql, after, limit);
     sql
@@ -206,7 +314,7 @@ impl Store {
     /// If the database cannot be read.
     pub async fn attempt(&self, scope: &Scope, id: AttemptId) -> Result<Option<Attempt>, StoreError> {
         let filter = AttemptFilter { ids: Some(vec![id]), device: None };
-        self.readers().first(list(scope, &filter, None, 1, "").query(map)).await
+        self.readers().first(list(scope, &filter, None, 1, "", self.readers().device_index()).query(map)).await
     }
 
     /// A page of the attempts that `filter` lets through, oldest first.
@@ -219,7 +327,8 @@ impl Store {
         filter: &AttemptFilter,
         page: PageRequest,
     ) -> Result<Page<Attempt>, StoreError> {
-        self.readers().page(page, |after, limit| list(scope, filter, after, limit, "").query(map), place).await
+        let index = self.readers().device_index();
+        self.readers().page(page, |after, limit| list(scope, filter, after, limit, "", index).query(map), place).await
     }
 
     /// What was asked for under this idempotency key, if it is still remembered at `now`.
@@ -245,12 +354,53 @@ impl Store {
         self.readers().first(Query { sql: sql.into(), args, map }).await
     }
 
-    /// The pending attempts of one account, oldest first: for the engine's start.
+    /// The pending attempts of one account, oldest first, but for those that wait for a node to take them: for the start of a
+    /// session.
     pub(crate) async fn pending_attempts(&self, account: AccountId) -> Result<Vec<Attempt>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM attempts WHERE account_id = $1 AND ended_at IS NULL ORDER BY created_at, id"
+            "SELECT {COLUMNS} FROM attempts WHERE account_id = $1 AND ended_at IS NULL \
+             AND (taken_by IS NOT NULL OR waits_since IS NULL) ORDER BY created_at, id"
         )
         .into();
         self.readers().all(Query { sql, args: args![account], map }).await
+    }
+
+    /// The pending attempts on accounts of a node that nobody has taken, oldest first.
+    pub(crate) async fn waiting_attempts(&self, node: NodeId) -> Result<Vec<Waiting>, StoreError> {
+        let sql = format!(
+            "SELECT command, {CLOCK} - waits_since, {COLUMNS} FROM attempts WHERE ended_at IS NULL AND taken_by IS NULL \
+             AND waits_since IS NOT NULL AND account_id IN (SELECT account_id FROM account_owners WHERE node_id = $1) \
+             ORDER BY waits_since LIMIT {MOST_WAITING}"
+        )
+        .into();
+        let map = |row: &dyn Row| {
+            let mut row = Columns::of(row);
+            Ok((row.opt_text()?, row.integer()?, columns(&mut row)?))
+        };
+        let rows = self.readers().all(Query { sql, args: args![node], map }).await?;
+        let waiting = |(sealed, age, attempt): (Option<String>, i64, Attempt)| {
+            let words = sealed.map(|sealed| self.secrets().open(Sealed::Command, attempt.id.0, &sealed)).transpose()?;
+            let unknown = || Corrupt::new(format!("attempt {} says not what it asks for", attempt.id));
+            let command = command(attempt.action, words.as_deref()).ok_or_else(unknown)?;
+            let age = std::time::Duration::from_micros(u64::try_from(age).unwrap_or(0));
+            Ok(Waiting { attempt, command, age })
+        };
+        rows.into_iter().map(waiting).collect()
+    }
+
+    /// How those of these attempts that have ended did, and which are gone.
+    pub(crate) async fn ends_of(&self, attempts: Vec<AttemptId>) -> Result<Vec<Ending>, StoreError> {
+        let mut ends = Vec::with_capacity(attempts.len());
+        for some in attempts.chunks(MOST_WAITING) {
+            let mut sql = Sql::new("SELECT ");
+            sql.push(COLUMNS).push(" FROM attempts WHERE ").within("id", some.iter().copied());
+            let found = self.readers().all(sql.query(map)).await?;
+            let there: HashSet<AttemptId> = found.iter().map(|attempt| attempt.id).collect();
+            ends.extend(some.iter().filter(|id| !there.contains(id)).map(|id| (*id, None)));
+            ends.extend(
+                found.into_iter().filter(|found| found.outcome.is_some()).map(|found| (found.id, found.outcome)),
+            );
+        }
+        Ok(ends)
     }
 }

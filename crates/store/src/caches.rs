@@ -9,6 +9,7 @@ use thumbturn_core::workspaces::Workspace;
 use uuid::Uuid;
 
 use crate::cache::Cache;
+use crate::listeners::Listeners;
 
 const KEYS: usize = 4096;
 const SESSIONS: usize = 16_384;
@@ -16,7 +17,7 @@ const ROUTES: usize = 65_536;
 const WORKSPACES: usize = 4096;
 
 /// What a change makes stale.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stale {
     Key(KeyId),
     Workspace(WorkspaceId),
@@ -34,6 +35,8 @@ pub(crate) enum Stale {
     Route(DeviceId),
     /// The route, unless it already says so of the device's removal.
     Removal(DeviceId, bool),
+    /// What was read of the workspace's events is not all any more.
+    Events(WorkspaceId),
 }
 
 impl Stale {
@@ -51,6 +54,7 @@ impl Stale {
             Self::Device(id) => format!("device:{id}"),
             Self::Route(id) | Self::Removal(id, true) => format!("route:{id}"),
             Self::Removal(_, false) => return None,
+            Self::Events(id) => format!("events:{id}"),
         })
     }
 
@@ -70,6 +74,7 @@ impl Stale {
             "account" => Self::Account(AccountId(id)),
             "device" => Self::Device(DeviceId(id)),
             "route" => Self::Route(DeviceId(id)),
+            "events" => Self::Events(WorkspaceId(id)),
             _ => return None,
         })
     }
@@ -81,6 +86,8 @@ pub(crate) struct Caches {
     pub(crate) sessions: Cache<String, ClientSession>,
     pub(crate) routes: Cache<DeviceId, Route>,
     pub(crate) workspaces: Cache<WorkspaceId, Workspace>,
+    /// Whoever follows events keeps none, and is told instead.
+    pub(crate) listeners: Listeners,
 }
 
 impl Caches {
@@ -90,6 +97,7 @@ impl Caches {
             sessions: Cache::new(SESSIONS),
             routes: Cache::new(ROUTES),
             workspaces: Cache::new(WORKSPACES),
+            listeners: Listeners::default(),
         }
     }
 
@@ -99,6 +107,7 @@ impl Caches {
         self.sessions.forget_where(|_| true);
         self.routes.forget_where(|_| true);
         self.workspaces.forget_where(|_| true);
+        self.listeners.wake_all();
     }
 
     /// Forgets everything and takes nothing in until [`Caches::resume`]: what others change is not heard of.
@@ -138,6 +147,7 @@ impl Caches {
                     devices.insert(*id);
                 }
                 Stale::Route(id) => self.routes.forget(id),
+                Stale::Events(id) => self.listeners.wake(*id),
                 Stale::Removal(id, removed) => self.routes.forget_unless(id, |route| route.is_removed == *removed),
             }
         }
@@ -181,10 +191,11 @@ mod tests {
             Stale::Account(AccountId(id)),
             Stale::Device(DeviceId(id)),
             Stale::Route(DeviceId(id)),
+            Stale::Events(WorkspaceId(id)),
         ];
         for stale in all {
             let word = stale.word().unwrap();
-            assert_eq!(format!("{:?}", Stale::from_word(&word).unwrap()), format!("{stale:?}"));
+            assert_eq!(Stale::from_word(&word), Some(stale));
         }
         assert!(Stale::from_word("moon:1").is_none());
     }

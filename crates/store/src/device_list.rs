@@ -10,7 +10,7 @@ use crate::Store;
 use crate::accounts::{and_of_customer, of_user};
 use crate::devices::{COLUMNS, and_seen, map};
 use crate::metadata::{self, MetadataValue};
-use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
+use crate::page::{Cursor, Page, PageRequest, of_workspace, paged, paged_of_ids};
 use crate::secrets::Secrets;
 use crate::sessions::user_key_hash;
 use crate::sql::Sql;
@@ -110,7 +110,7 @@ fn and_granted_to(sql: &mut Sql, identity: Option<UserIdentityId>) {
 
 fn list(scope: &Scope, filter: &DeviceFilter, secrets: &Secrets, after: Option<Cursor>, limit: usize) -> Query<Device> {
     let mut sql = Sql::new(COLUMNS);
-    sql.push(" WHERE workspace_id = ").bind(scope.workspace());
+    of_workspace(sql.push(" WHERE "), "workspace_id", scope.workspace(), filter.ids.is_some());
     and_seen(&mut sql, "account_id", "id", scope);
     if let Some(ids) = &filter.ids {
         sql.and_in("id", ids.iter().copied());

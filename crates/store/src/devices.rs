@@ -92,7 +92,7 @@ fn state_values(state: &DeviceState) -> Vec<Value> {
     ]
 }
 
-const WRITE_STATE: &str = "UPDATE devices SET bolt = $1, fresh = $2, jammed_since = $3, door_open = $4, reach = $5, \
+pub(crate) const WRITE_STATE: &str = "UPDATE devices SET bolt = $1, fresh = $2, jammed_since = $3, door_open = $4, reach = $5, \
      reach_since = $6, battery = $7, auto_lock_s = $8, subscription_ended_since = $9, reported_at = $10 WHERE id = $11";
 
 /// Writes a state, if the device is still there.
@@ -164,7 +164,7 @@ const UPSERT: &str = "INSERT INTO devices (id, workspace_id, account_id, provide
 pub(crate) fn delete(device: DeviceId) -> Vec<Statement> {
     vec![Statement::one(
         "DELETE FROM devices WHERE id = $1 AND NOT EXISTS \
-         (SELECT 1 FROM attempts WHERE device_id = $1 AND ended_at IS NULL)",
+         (SELECT 1 FROM attempts WHERE account_id = devices.account_id AND device_id = $1 AND ended_at IS NULL)",
         args![device],
         "device",
     )]
@@ -262,6 +262,7 @@ fn map_route(row: &dyn Row) -> Result<Route, Corrupt> {
         can_unlock: row.flag()?,
         can_configure_auto_lock: row.flag()?,
         has_keypad: row.flag()?,
+        is_limited_like_real: row.flag()?,
         is_removed: map_reach(row)?.is_removed(),
     })
 }
@@ -300,7 +301,7 @@ impl Store {
             Err(ticket) => ticket,
         };
         let sql = "SELECT id, workspace_id, account_id, is_managed, can_lock, can_unlock, can_configure_auto_lock, \
-                   has_keypad, reach, reach_since \
+                   has_keypad, limited_like_real, reach, reach_since \
                    FROM devices WHERE id = $1";
         let found = self.readers().first(Query { sql: sql.into(), args: args![device], map: map_route }).await?;
         if let Some(route) = &found {

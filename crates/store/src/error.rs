@@ -26,6 +26,15 @@ pub enum OpenError {
         /// The data directory.
         path: PathBuf,
     },
+    /// Another server commands the hubs of this PostgreSQL database.
+    #[error(
+        "another thumbturn is running on {path}. Several servers can share it, if `several_nodes = true` stands under \
+         [database] in the settings of each of them (or THUMBTURN_DATABASE__SEVERAL_NODES=true)"
+    )]
+    NotShared {
+        /// The database.
+        path: PathBuf,
+    },
     /// The database was written by a newer program.
     #[error(
         "{path} has schema version {found}, but this program knows only versions up to {known}: use a newer program"
@@ -131,6 +140,7 @@ pub(crate) fn again(error: &CommitError) -> CommitError {
     match error {
         CommitError::Conflict(name) => CommitError::Conflict(name),
         CommitError::Busy => CommitError::Busy,
+        CommitError::LeaseLost => CommitError::LeaseLost,
         CommitError::Store(StoreError::Unavailable(source)) => StoreError::Unavailable(Arc::clone(source)).into(),
         CommitError::Store(StoreError::Corrupt(what)) => StoreError::Corrupt(what.clone()).into(),
     }

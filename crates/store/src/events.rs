@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use thumbturn_core::events::{Event, RecordedEvent};
-use thumbturn_core::ids::{AccountId, DeviceId, EventId, SpaceId};
+use thumbturn_core::ids::{AccountId, DeviceId, EventId, SpaceId, WorkspaceId};
 use thumbturn_core::ports::StoreError;
 use thumbturn_core::scope::Scope;
 
@@ -11,7 +11,9 @@ use crate::accounts::and_of_customer;
 use crate::devices::and_seen;
 use crate::error::Corrupt;
 use crate::event_detail;
-use crate::sql::Sql;
+use crate::listeners::EventsWatch;
+use crate::page::of_workspace;
+use crate::sql::{DeviceIndex, Sql};
 use crate::statement::{Columns, Query, Row, Statement, Value, args};
 
 const COLUMNS: &str = "SELECT e.sequence, e.created_at, e.event_id, e.workspace_id, e.account_id, e.device_id, \
@@ -42,6 +44,9 @@ pub struct EventFilter {
     pub spaces: Option<Vec<SpaceId>>,
 }
 
+pub(crate) const INSERT: &str = "INSERT INTO events (event_id, workspace_id, type, device_id, account_id, attempt_id, \
+     occurred_at, detail, space_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
 pub(crate) fn insert(event: &Event) -> Result<Statement, Corrupt> {
     let mut args = args![
         event.id,
@@ -55,14 +60,10 @@ pub(crate) fn insert(event: &Event) -> Result<Statement, Corrupt> {
         event.kind.space(),
     ];
     args.push(Value::CommitTime);
-    Ok(Statement::any(
-        "INSERT INTO events (event_id, workspace_id, type, device_id, account_id, attempt_id, occurred_at, detail, \
-         space_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        args,
-    ))
+    Ok(Statement::any(INSERT, args))
 }
 
-fn map(row: &dyn Row) -> Result<RecordedEvent, Corrupt> {
+pub(crate) fn map(row: &dyn Row) -> Result<RecordedEvent, Corrupt> {
     let row = &mut Columns::of(row);
     let (sequence, created_at) = (row.integer()?, row.time()?);
     let (id, workspace, account, device) = (row.id()?, row.id()?, row.opt_id()?, row.opt_id()?);
@@ -78,9 +79,11 @@ fn map(row: &dyn Row) -> Result<RecordedEvent, Corrupt> {
 }
 
 /// The query without its order.
-fn matching(scope: &Scope, filter: &EventFilter) -> Sql {
+pub(crate) fn matching(scope: &Scope, filter: &EventFilter, index: DeviceIndex) -> Sql {
     let mut sql = Sql::new(COLUMNS);
-    sql.push(" WHERE e.workspace_id = ").bind(scope.workspace());
+    let in_runs = filter.devices.as_ref().is_some_and(|devices| index.has_runs_for(devices.len()));
+    let names_ids = filter.ids.is_some() || in_runs;
+    of_workspace(sql.push(" WHERE "), "e.workspace_id", scope.workspace(), names_ids);
     and_seen(&mut sql, "e.account_id", "e.device_id", scope);
     if let Some(after) = filter.after {
         sql.push(" AND e.created_at > ").bind(after);
@@ -101,7 +104,7 @@ fn matching(scope: &Scope, filter: &EventFilter) -> Sql {
         sql.and_in("e.type", types);
     }
     if let Some(devices) = &filter.devices {
-        sql.and_in("e.device_id", devices.iter().copied());
+        sql.and_of_devices("e.device_id", devices, index);
     }
     if let Some(accounts) = &filter.accounts {
         sql.and_in("e.account_id", accounts.iter().copied());
@@ -127,7 +130,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub async fn event(&self, scope: &Scope, filter: &EventFilter) -> Result<Option<RecordedEvent>, StoreError> {
-        let mut sql = matching(scope, filter);
+        let mut sql = matching(scope, filter, self.readers().device_index());
         sql.push(" ORDER BY e.created_at DESC, e.sequence DESC LIMIT 1");
         Ok(self.readers().first(sql.query(map)).await?.map(|event| shown(scope, event)))
     }
@@ -145,10 +148,27 @@ impl Store {
         offset: usize,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
         let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
-        let mut sql = matching(scope, filter);
+        let mut sql = matching(scope, filter, self.readers().device_index());
         sql.push(" ORDER BY e.created_at, e.sequence LIMIT ").bind(number(limit));
         sql.push(" OFFSET ").bind(number(offset));
         Ok(self.readers().all(sql.query(map)).await?.into_iter().map(|event| shown(scope, event)).collect())
+    }
+
+    /// Hears of the commits from now on that tell of something in `workspace`.
+    #[must_use]
+    pub fn watch_events(&self, workspace: WorkspaceId) -> EventsWatch {
+        self.caches().listeners.listen(workspace)
+    }
+
+    /// When the newest event of `workspace` was recorded; `None` if it has none. No event has the same time as another, and
+    /// one that is committed later has a later time: whoever has read up to here has missed none.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn newest_event_at(&self, workspace: WorkspaceId) -> Result<Option<Timestamp>, StoreError> {
+        let mut sql = Sql::new("SELECT created_at FROM events WHERE workspace_id = ");
+        sql.bind(workspace).push(" ORDER BY created_at DESC LIMIT 1");
+        self.readers().first(sql.query(|row| Columns::of(row).time())).await
     }
 
     /// The place of the newest event in commit order; 0 if there is none yet. Where a live stream begins.

@@ -171,7 +171,8 @@ impl Store {
         id: AttemptId,
     ) -> Result<Option<(Attempt, Option<Evidence>)>, StoreError> {
         let filter = AttemptFilter { ids: Some(vec![id]), device: None };
-        let query = attempts::list(scope, &filter, None, 1, "evidence, words, ").query(map);
+        let index = self.readers().device_index();
+        let query = attempts::list(scope, &filter, None, 1, "evidence, words, ", index).query(map);
         let Some(kept) = self.readers().first(query).await? else { return Ok(None) };
         let open = |sealed: String| self.secrets().open(Sealed::EvidenceWords, id.0, &sealed);
         let words = kept.sealed.map(open).transpose()?.map(|words| Words::heard(&words));

@@ -32,6 +32,20 @@ pub(crate) fn lock_dir(data_dir: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// The node that a process with this data directory noted last.
+pub(crate) fn noted_node(data_dir: &Path) -> Option<String> {
+    let text = fs::read_to_string(data_dir.join(LOCK_FILE)).ok()?;
+    uuid::Uuid::try_parse(text.trim()).ok().map(|id| id.to_string())
+}
+
+/// Notes which node this process is, in the file of the lock that it holds. Without the note the next start waits for the
+/// end of a lease, so a disk that takes none stops nobody.
+pub(crate) fn note_node(data_dir: &Path, node: &str) {
+    if let Err(error) = fs::write(data_dir.join(LOCK_FILE), node) {
+        tracing::warn!(%error, "who this node is could not be noted in the data directory");
+    }
+}
+
 /// Makes an empty file, mode 0600, if it is not there. SQLite gives its side files the mode of the database.
 pub(crate) fn make_private(path: &Path) -> Result<(), OpenError> {
     private().create(true).truncate(false).open(path).map(drop).map_err(|source| io_error(path, source))

@@ -17,6 +17,8 @@ pub struct KeptCall {
     pub body_hash: String,
     /// The body of its answer; `None` if it was interrupted, or still runs.
     pub answer: Option<String>,
+    /// When the first call was claimed.
+    pub at: Timestamp,
 }
 
 /// Claims the key of a call, once it is no longer remembered from before.
@@ -50,10 +52,10 @@ impl Store {
     /// # Errors
     /// If the database cannot be read, or the answer not be opened.
     pub async fn kept_call(&self, call: CallId, now: Timestamp) -> Result<Option<KeptCall>, StoreError> {
-        let sql = "SELECT body_hash, answer FROM kept_calls WHERE call_id = $1 AND created_at > $2";
+        let sql = "SELECT body_hash, answer, created_at FROM kept_calls WHERE call_id = $1 AND created_at > $2";
         let map = |row: &dyn Row| {
             let mut row = Columns::of(row);
-            Ok(KeptCall { body_hash: row.text()?, answer: row.opt_text()? })
+            Ok(KeptCall { body_hash: row.text()?, answer: row.opt_text()?, at: row.time()? })
         };
         let query = Query { sql: sql.into(), args: args![call, forgotten(now)], map };
         let Some(kept) = self.readers().first(query).await? else { return Ok(None) };

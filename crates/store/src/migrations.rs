@@ -12,10 +12,18 @@ pub(crate) struct Step {
     pub(crate) sql: &'static str,
     /// What SQL cannot do of it: it needs the key. What it replaces was in clear, so the file is scrubbed afterwards.
     pub(crate) hides: Option<fn(&Connection, &Secrets) -> rusqlite::Result<()>>,
+    /// What follows on PostgreSQL alone, in its own words.
+    pub(crate) on_postgres: &'static str,
+    /// What follows on SQLite alone.
+    pub(crate) on_sqlite: &'static str,
 }
 
 const fn plain(sql: &'static str) -> Step {
-    Step { sql, hides: None }
+    Step { sql, hides: None, on_postgres: "", on_sqlite: "" }
+}
+
+const fn hiding(sql: &'static str, hide: fn(&Connection, &Secrets) -> rusqlite::Result<()>) -> Step {
+    Step { sql, hides: Some(hide), on_postgres: "", on_sqlite: "" }
 }
 
 /// Every step, in order; the schema's version is how many were taken.
@@ -24,8 +32,19 @@ pub(crate) const STEPS: &[Step] = &[
     plain(include_str!("../migrations/0002_actions.sql")),
     plain(include_str!("../migrations/0003_spaces_and_identities.sql")),
     plain(include_str!("../migrations/0004_evidence.sql")),
-    Step { sql: include_str!("../migrations/0005_hashed_keys.sql"), hides: Some(hash_idempotency_keys) },
-    Step { sql: include_str!("../migrations/0006_sealed_user_keys.sql"), hides: Some(seal_user_keys) },
+    hiding(include_str!("../migrations/0005_hashed_keys.sql"), hash_idempotency_keys),
+    hiding(include_str!("../migrations/0006_sealed_user_keys.sql"), seal_user_keys),
+    Step {
+        on_postgres: include_str!("../migrations/0007_nodes.postgres.sql"),
+        ..plain(include_str!("../migrations/0007_nodes.sql"))
+    },
+    plain(include_str!("../migrations/0008_action_rates.sql")),
+    plain(include_str!("../migrations/0009_versions.sql")),
+    plain(include_str!("../migrations/0010_forwarded_calls.sql")),
+    plain(include_str!("../migrations/0011_webhooks.sql")),
+    plain(include_str!("../migrations/0012_deliveries_by_event.sql")),
+    plain(include_str!("../migrations/0013_waiting_attempts.sql")),
+    Step { on_sqlite: include_str!("../migrations/0014_runs_of_devices.sqlite.sql"), ..plain("") },
 ];
 
 /// Kept in the settings from a step that hid something until the file holds no more of it.
@@ -55,6 +74,7 @@ pub(crate) fn migrate(
     transaction.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")?;
     for (step, number) in STEPS.iter().zip(1_i64..).filter(|(_, number)| *number > version) {
         transaction.execute_batch(step.sql)?;
+        transaction.execute_batch(step.on_sqlite)?;
         if let Some(hide) = step.hides.filter(|_| version > 0) {
             hide(&transaction, secrets)?;
             let due = "INSERT INTO settings (key, value) VALUES (?1, '1') ON CONFLICT (key) DO NOTHING";

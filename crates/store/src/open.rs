@@ -18,6 +18,8 @@ use crate::{postgres, sqlite};
 pub enum Role {
     /// The one that commands the hubs: there is no other beside it.
     Server,
+    /// One of those that command the hubs of a PostgreSQL together. On SQLite, the same as a server.
+    Node,
     /// One that may run beside a server, as an operator's command does. It neither sets an empty database up nor upgrades
     /// an older one.
     Visitor,
@@ -45,6 +47,9 @@ pub struct OpenOptions {
     /// The registered SQLite VFS that holds the database; `None`: the system's. For tests that cut the power: only
     /// SQLite's own files are on it, the folder, its lock and the key file stay where they are.
     pub vfs: Option<String>,
+    /// SQLite: the log gets its room at the start, so that commits write over what is there instead of making it longer. For
+    /// whoever stays: it takes 8 MB, and is gone after a clean end. Not on a `vfs`.
+    pub log_room: bool,
 }
 
 impl fmt::Debug for OpenOptions {
@@ -63,7 +68,7 @@ impl fmt::Debug for OpenOptions {
 
 impl OpenOptions {
     /// The defaults: the key beside the database, 4096 waiting changes, 4 readers, the system's clock, nobody who
-    /// counts.
+    /// counts, no room for the log.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -75,6 +80,7 @@ impl OpenOptions {
             clock: Arc::new(Timestamp::now),
             meter: Arc::new(NoMeter),
             vfs: None,
+            log_room: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Pages of a list, found again by the place of their last item, so that deleted items neither shift nor end a list.
 
 use jiff::Timestamp;
+use thumbturn_core::ids::WorkspaceId;
 use uuid::Uuid;
 
 use crate::sql::Sql;
@@ -60,6 +61,16 @@ impl<T> Page<T> {
         items.truncate(limit);
         let next = if more { items.last().map(place) } else { None };
         Self { items, next }
+    }
+}
+
+/// Adds the condition that a row is of this workspace. Where the query names ids, it is hidden from SQLite's planner, which
+/// takes a workspace for ten rows and would walk through all of them.
+pub(crate) fn of_workspace(sql: &mut Sql, column: &str, workspace: WorkspaceId, names_ids: bool) {
+    if names_ids {
+        sql.push("COALESCE(").push(column).push(", '') = ").bind(workspace);
+    } else {
+        sql.push(column).push(" = ").bind(workspace);
     }
 }
 

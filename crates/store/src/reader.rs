@@ -4,6 +4,7 @@ use thumbturn_core::ports::StoreError;
 
 use crate::error::Corrupt;
 use crate::page::{Cursor, Page, PageRequest};
+use crate::sql::DeviceIndex;
 use crate::statement::Query;
 use crate::{postgres, sqlite};
 
@@ -19,6 +20,14 @@ pub(crate) enum Readers {
 }
 
 impl Readers {
+    /// How attempts and events are found by their device.
+    pub(crate) const fn device_index(&self) -> DeviceIndex {
+        match self {
+            Self::Sqlite(_) => DeviceIndex::Runs,
+            Self::Postgres(_) => DeviceIndex::Each,
+        }
+    }
+
     /// Every row of the answer.
     pub(crate) async fn all<T: Send + 'static>(&self, query: Query<T>) -> Result<Vec<T>, StoreError> {
         match self {

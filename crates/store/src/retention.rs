@@ -35,6 +35,10 @@ const IDEMPOTENCY: &str = "DELETE FROM idempotency WHERE workspace_id = $1 AND c
 const KEPT_CALLS: &str = "DELETE FROM kept_calls WHERE call_id IN (SELECT call_id FROM kept_calls WHERE created_at < $1 \
      ORDER BY created_at LIMIT $2)";
 
+/// What is still on its way stays.
+const DELIVERIES: &str = "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries \
+     WHERE created_at < $1 AND due_at IS NULL ORDER BY created_at LIMIT $2)";
+
 impl Store {
     /// Deletes events committed, attempts accepted and idempotency keys claimed before these times. Pending attempts
     /// stay, however old.
@@ -57,13 +61,21 @@ impl Store {
         Ok(deleted)
     }
 
+    /// Deletes deliveries to webhooks that were queued before this time and are over.
+    ///
+    /// # Errors
+    /// As [`Store::delete_older`].
+    pub async fn delete_older_deliveries(&self, before: Timestamp) -> Result<u64, CommitError> {
+        self.delete_chunks(DELIVERIES, args![before]).await
+    }
+
     /// Deletes chunk by chunk; the size of one is the last argument of `sql`.
     async fn delete_chunks(&self, sql: &'static str, mut args: Vec<Value>) -> Result<u64, CommitError> {
         args.push(CHUNK.into());
         let mut total = 0;
         loop {
             let chunk = Statement::any(sql, args.clone());
-            let deleted = self.write(Plan { statements: vec![chunk], stale: Vec::new() }).await?;
+            let deleted = self.write(Plan::new(vec![chunk], Vec::new())).await?;
             total += deleted;
             if deleted == 0 {
                 return Ok(total);

@@ -29,6 +29,10 @@ pub(crate) enum Sealed {
     AccountConfig,
     KeptAnswer,
     EvidenceWords,
+    Command,
+    ForwardedCall,
+    ForwardedAnswer,
+    WebhookSecret,
 }
 
 impl Sealed {
@@ -39,6 +43,10 @@ impl Sealed {
             Self::AccountConfig => "accounts.config",
             Self::KeptAnswer => "kept_calls.answer",
             Self::EvidenceWords => "attempts.words",
+            Self::Command => "attempts.command",
+            Self::ForwardedCall => "forwarded_calls.request",
+            Self::ForwardedAnswer => "forwarded_calls.answer",
+            Self::WebhookSecret => "webhooks.secret",
         }
     }
 

@@ -9,7 +9,7 @@ use thumbturn_core::spaces::{Members, Occupied, Space, SpaceEdit};
 
 use crate::Store;
 use crate::error::Corrupt;
-use crate::page::{Cursor, Page, PageRequest, paged, paged_of_ids};
+use crate::page::{Cursor, Page, PageRequest, of_workspace, paged, paged_of_ids};
 use crate::sql::Sql;
 use crate::statement::{Columns, Query, Row, Statement, args, one_id};
 
@@ -19,12 +19,15 @@ const COLUMNS: &str = "SELECT id, workspace_id, name, space_key, customer_key, c
 const AROUND: &str = "WITH around (id) AS (SELECT space_id FROM space_accounts WHERE account_id = $1 \
      UNION SELECT m.space_id FROM space_devices m JOIN devices d ON d.id = m.device_id WHERE d.account_id = $1)";
 
+/// The spaces that an account itself is in.
+const HOLDING: &str = "WITH around (id) AS (SELECT space_id FROM space_accounts WHERE account_id = $1)";
+
 /// Every device of every space, once: put there by itself or with its account.
 const IN_SPACES: &str = "(SELECT space_id, device_id FROM space_devices UNION SELECT a.space_id, d.id \
      FROM space_accounts a JOIN devices d ON d.account_id = a.account_id) m";
 
-/// From so many devices on, their spaces are not looked up one by one.
-const MANY: usize = 1_000;
+const BY_ITSELF: &str = "JOIN space_devices m ON m.device_id = d.id";
+const WITH_ACCOUNT: &str = "JOIN space_accounts m ON m.account_id = d.account_id";
 
 /// Which spaces are wanted. Conditions combine with *and*; an empty list lets nothing through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,7 +143,7 @@ fn and_seen(sql: &mut Sql, scope: &Scope) {
 
 fn list(scope: &Scope, filter: &SpaceFilter, after: Option<Cursor>, limit: usize) -> Query<Space> {
     let mut sql = Sql::new(COLUMNS);
-    sql.push(" WHERE workspace_id = ").bind(scope.workspace());
+    of_workspace(sql.push(" WHERE "), "workspace_id", scope.workspace(), filter.ids.is_some());
     and_seen(&mut sql, scope);
     if let Some(ids) = &filter.ids {
         sql.and_in("id", ids.iter().copied());
@@ -260,14 +263,15 @@ impl Store {
         if devices.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut sql = Sql::new("SELECT m.device_id, m.space_id FROM ");
-        sql.push(IN_SPACES).push(" JOIN devices d ON d.id = m.device_id WHERE d.workspace_id = ");
-        sql.bind(scope.workspace());
-        crate::devices::and_seen(&mut sql, "d.account_id", "d.id", scope);
-        if devices.len() <= MANY {
-            sql.and_in("m.device_id", devices.iter().copied());
+        // By itself, and with its account. From each of the devices, not through all that are in a space.
+        let mut sql = Sql::new("");
+        for (begin, place) in [("", BY_ITSELF), (" UNION ", WITH_ACCOUNT)] {
+            sql.push(begin).push("SELECT d.id, m.space_id FROM devices d ").push(place).push(" WHERE ");
+            of_workspace(&mut sql, "d.workspace_id", scope.workspace(), true);
+            crate::devices::and_seen(&mut sql, "d.account_id", "d.id", scope);
+            sql.and_in("d.id", devices.iter().copied());
         }
-        sql.push(" ORDER BY m.space_id");
+        sql.push(" ORDER BY 2");
         let query = sql.query(|row| {
             let mut row = Columns::of(row);
             Ok((row.id()?, row.id()?))
@@ -282,18 +286,28 @@ impl Store {
     /// The spaces that an account is in, or some of its devices are, with all their devices, oldest first: for the
     /// engine.
     pub(crate) async fn every_space_around(&self, account: AccountId) -> Result<Vec<Occupied>, StoreError> {
+        self.occupied(AROUND, account).await
+    }
+
+    /// Those that the account itself is in: for the engine.
+    pub(crate) async fn every_space_holding(&self, account: AccountId) -> Result<Vec<Occupied>, StoreError> {
+        self.occupied(HOLDING, account).await
+    }
+
+    /// The spaces that `around` names, with all their devices, oldest first.
+    async fn occupied(&self, around: &str, account: AccountId) -> Result<Vec<Occupied>, StoreError> {
         let spaces = format!(
-            "{AROUND} SELECT s.id, s.workspace_id, s.name, s.space_key, s.customer_key, s.customer_data, s.created_at, \
+            "{around} SELECT s.id, s.workspace_id, s.name, s.space_key, s.customer_key, s.customer_data, s.created_at, \
              (SELECT COUNT(*) FROM space_accounts a WHERE a.space_id = s.id AND a.account_id = $1) \
              FROM spaces s JOIN around r ON r.id = s.id ORDER BY s.created_at, s.id"
         );
         let query = Query { sql: spaces.into(), args: args![account], map: map_around };
-        let mut around = self.readers().all(query).await?;
-        if around.is_empty() {
-            return Ok(around);
+        let mut occupied = self.readers().all(query).await?;
+        if occupied.is_empty() {
+            return Ok(occupied);
         }
         let inside = format!(
-            "{AROUND} SELECT m.space_id, m.device_id FROM (SELECT i.space_id, i.device_id FROM space_devices i \
+            "{around} SELECT m.space_id, m.device_id FROM (SELECT i.space_id, i.device_id FROM space_devices i \
              JOIN around r ON r.id = i.space_id UNION SELECT a.space_id, d.id FROM space_accounts a \
              JOIN around r ON r.id = a.space_id JOIN devices d ON d.account_id = a.account_id) m \
              JOIN devices d ON d.id = m.device_id ORDER BY d.created_at, d.id"
@@ -310,9 +324,9 @@ impl Store {
         for (space, device) in self.readers().all(query).await? {
             devices.entry(space).or_default().push(device);
         }
-        for occupied in &mut around {
-            occupied.devices = devices.remove(&occupied.space.id).unwrap_or_default();
+        for room in &mut occupied {
+            room.devices = devices.remove(&room.space.id).unwrap_or_default();
         }
-        Ok(around)
+        Ok(occupied)
     }
 }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use thumbturn_core::ids::{
-    AccountId, AttemptId, CallId, ClientSessionId, DeviceId, EventId, KeyId, NativeId, OperatorId, SpaceId,
-    UserIdentityId, WorkspaceId,
+    AccountId, AttemptId, CallId, ClientSessionId, DeliveryId, DeviceId, EventId, KeyId, NativeId, NodeId, OperatorId,
+    SpaceId, UserIdentityId, WebhookId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -256,11 +256,14 @@ id_values!(
     AttemptId,
     CallId,
     ClientSessionId,
+    DeliveryId,
     DeviceId,
     EventId,
     KeyId,
+    NodeId,
     OperatorId,
     SpaceId,
     UserIdentityId,
+    WebhookId,
     WorkspaceId
 );

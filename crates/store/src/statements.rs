@@ -2,6 +2,8 @@
 
 use thumbturn_core::change::{Change, NewWorkspace, Reset, SetUp};
 use thumbturn_core::events::Event;
+use thumbturn_core::ids::NodeId;
+use thumbturn_core::nodes::Channel;
 use thumbturn_core::ports::StoreError;
 
 use crate::caches::Stale;
@@ -9,30 +11,47 @@ use crate::secrets::Secrets;
 use crate::statement::Statement;
 use crate::writer::Plan;
 use crate::{
-    accounts, attempts, credentials, devices, events, kept_calls, sessions, spaces, user_identities, workspaces,
+    accounts, attempts, credentials, devices, events, kept_calls, sessions, spaces, user_identities, versions,
+    webhooks, workspaces,
 };
 
-/// What `change` writes, and what it makes stale.
-pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError> {
+/// What `change` writes, and what it makes stale; for a node, if one wants it.
+pub(crate) fn plan(change: Change, by: Option<NodeId>, secrets: &Secrets) -> Result<Plan, StoreError> {
+    let plan = plan_unfenced(change, by, secrets)?;
+    Ok(Plan { by, ..plan })
+}
+
+fn plan_unfenced(change: Change, by: Option<NodeId>, secrets: &Secrets) -> Result<Plan, StoreError> {
     match change {
         Change::SetUp(set_up) => plan_set_up(&set_up, secrets),
         Change::WorkspaceCreated(new) => plan_workspace(&new, secrets),
         Change::WorkspaceChanged(workspace) => {
-            Ok(Plan { statements: vec![workspaces::change(&workspace)], stale: vec![Stale::Workspace(workspace.id)] })
+            Ok(Plan::new(vec![workspaces::change(&workspace)], vec![Stale::Workspace(workspace.id)]))
         }
-        Change::AcceptAttempt { attempt, claim } => Ok(fresh(attempts::accept(&attempt, claim.as_ref(), secrets))),
-        Change::FinishAttempt { attempt, outcome, ended_at, evidence, state, events } => {
+        Change::AcceptAttempt { attempt, claim } => Ok(fresh(attempts::accept(&attempt, claim.as_ref(), by, secrets))),
+        Change::AttemptLeft { attempt, command, claim, queue } => {
+            let statements = attempts::leave(&attempt, &command, claim.as_ref(), queue, secrets)?;
+            Ok(Plan { news: vec![(Channel::Attempts, attempt.id.to_string())], ..fresh(statements) })
+        }
+        Change::AttemptTaken { attempt, by } => Ok(fresh(vec![attempts::take(attempt, by)])),
+        Change::FinishAttempt { attempt, outcome, ended_at, evidence, is_awaited_elsewhere, state, events } => {
             let mut statements = vec![attempts::finish(attempt, &outcome, ended_at, &evidence, secrets)?];
             let mut stale = Vec::new();
             if let Some((device, state)) = &state {
                 statements.push(devices::write_state(*device, state));
                 stale.push(Stale::Removal(*device, state.reach.is_removed()));
             }
-            with_events(statements, stale, &events)
+            let plan = with_events(statements, stale, &events)?;
+            let word = is_awaited_elsewhere.then(|| (Channel::Ended, attempt.to_string()));
+            Ok(Plan { news: word.into_iter().collect(), ..plan })
         }
         Change::DeviceChanged { device, state, events } => {
             let stale = Stale::Removal(device, state.reach.is_removed());
             with_events(vec![devices::must_write_state(device, &state)], vec![stale], &events)
+        }
+        // They are new, and the caches remember no absence.
+        Change::DevicesFound { devices, events } => {
+            with_events(devices.iter().map(devices::upsert).collect(), Vec::new(), &events)
         }
         Change::DeviceSeen { device, events } => {
             with_events(vec![devices::upsert(&device)], vec![Stale::Route(device.id)], &events)
@@ -46,9 +65,7 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::AccountCreated { account, events } => {
             with_events(vec![accounts::insert(&account, secrets)?], Vec::new(), &events)
         }
-        Change::AccountEdited { account, edit } => {
-            Ok(Plan { statements: vec![accounts::edit(account, &edit)], stale: Vec::new() })
-        }
+        Change::AccountEdited { account, edit } => Ok(Plan::new(vec![accounts::edit(account, &edit)], Vec::new())),
         Change::AccountLink { account, link, first_sync_done, events } => {
             with_events(vec![accounts::write_link(account, &link, first_sync_done)], Vec::new(), &events)
         }
@@ -60,12 +77,11 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         }
         Change::WorkspaceReset(reset) => plan_reset(&reset, secrets),
         Change::SessionCreated(session) => Ok(fresh(sessions::insert(&session, secrets)?)),
-        Change::SessionChanged { session, accounts, identity, expires_at } => Ok(Plan {
-            statements: sessions::change(session, &accounts, identity, expires_at),
-            stale: vec![Stale::Session(session)],
-        }),
+        Change::SessionChanged { session, accounts, identity, expires_at } => {
+            Ok(Plan::new(sessions::change(session, &accounts, identity, expires_at), vec![Stale::Session(session)]))
+        }
         Change::SessionRetired(session) => {
-            Ok(Plan { statements: vec![sessions::retire(session)], stale: vec![Stale::Session(session)] })
+            Ok(Plan::new(vec![sessions::retire(session)], vec![Stale::Session(session)]))
         }
         Change::SessionRevoked { session, at, events } => {
             with_events(vec![sessions::revoke(session, at)], vec![Stale::Session(session)], &events)
@@ -76,6 +92,11 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         Change::CallClaimed(call) => Ok(fresh(kept_calls::claim(&call))),
         Change::CallAnswered { call, answer } => Ok(fresh(vec![kept_calls::answer(&call, &answer.0, secrets)?])),
         Change::CallReleased(call) => Ok(fresh(vec![kept_calls::release(call)])),
+        Change::Over { read, change } => {
+            let mut plan = plan(*change, by, secrets)?;
+            plan.statements.splice(0..0, read.iter().map(versions::still));
+            Ok(plan)
+        }
         Change::SpaceCreated { space, members, events } => {
             with_events(spaces::insert(&space, &members), Vec::new(), &events)
         }
@@ -91,39 +112,48 @@ pub(crate) fn plan(change: Change, secrets: &Secrets) -> Result<Plan, StoreError
         }
         Change::IdentitiesMerged { into, merged } => {
             let stale = merged.iter().copied().chain([into.id]).map(Stale::Identity).collect();
-            Ok(Plan { statements: user_identities::merge(&into, &merged), stale })
+            Ok(Plan::new(user_identities::merge(&into, &merged), stale))
         }
-        Change::DeviceGranted { identity, device, at } => Ok(Plan {
-            statements: vec![user_identities::grant(identity, device, at)],
-            stale: vec![Stale::Identity(identity)],
-        }),
-        Change::DeviceRevoked { identity, device } => Ok(Plan {
-            statements: vec![user_identities::revoke(identity, device)],
-            stale: vec![Stale::Identity(identity)],
-        }),
+        Change::DeviceGranted { identity, device, at } => {
+            Ok(Plan::new(vec![user_identities::grant(identity, device, at)], vec![Stale::Identity(identity)]))
+        }
+        Change::DeviceRevoked { identity, device } => {
+            Ok(Plan::new(vec![user_identities::revoke(identity, device)], vec![Stale::Identity(identity)]))
+        }
+        Change::WebhookCreated(webhook) => Ok(fresh(vec![webhooks::insert(&webhook, secrets)?])),
+        Change::WebhookChanged { webhook, event_types } => Ok(fresh(vec![webhooks::change(webhook, &event_types)?])),
+        Change::WebhookEnabled { webhook, from } => Ok(fresh(vec![webhooks::enable(webhook, from)])),
+        Change::WebhookRotated { webhook, secret, until } => {
+            Ok(fresh(vec![webhooks::rotate(webhook, &secret, until, secrets)?]))
+        }
+        Change::WebhookDeleted(webhook) => Ok(fresh(vec![webhooks::delete(webhook)])),
         Change::KeyCreated { key, shown } => {
             let mut statements = vec![credentials::insert(&key)];
             let workspace = key.workspace.filter(|_| shown.is_some());
             statements.extend(workspace.map(|workspace| workspaces::show_key(workspace, shown)));
-            Ok(Plan { statements, stale: workspace.map(Stale::Workspace).into_iter().collect() })
+            Ok(Plan::new(statements, workspace.map(Stale::Workspace).into_iter().collect()))
         }
-        Change::KeyRevoked { key, at } => Ok(Plan {
-            statements: vec![credentials::revoke(key, at), workspaces::hide_key(key)],
-            stale: vec![Stale::Key(key), Stale::Workspaces],
-        }),
+        Change::KeyRevoked { key, at } => Ok(Plan::new(
+            vec![credentials::revoke(key, at), workspaces::hide_key(key)],
+            vec![Stale::Key(key), Stale::Workspaces],
+        )),
     }
 }
 
 /// A plan that makes no cached row stale: what it changes is not cached, or new, and the caches remember no absence.
 const fn fresh(statements: Vec<Statement>) -> Plan {
-    Plan { statements, stale: Vec::new() }
+    Plan::new(statements, Vec::new())
 }
 
-fn with_events(mut statements: Vec<Statement>, stale: Vec<Stale>, events: &[Event]) -> Result<Plan, StoreError> {
+fn with_events(mut statements: Vec<Statement>, mut stale: Vec<Stale>, events: &[Event]) -> Result<Plan, StoreError> {
     for event in events {
         statements.push(events::insert(event)?);
+        let told = Stale::Events(event.workspace);
+        if stale.last() != Some(&told) {
+            stale.push(told);
+        }
     }
-    Ok(Plan { statements, stale })
+    Ok(Plan::new(statements, stale))
 }
 
 fn plan_set_up(set_up: &SetUp, secrets: &Secrets) -> Result<Plan, StoreError> {

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use thumbturn_core::accounts::Account;
 use thumbturn_core::attempts::Attempt;
-use thumbturn_core::change::Change;
+use thumbturn_core::change::{AsOf, Change, Whole};
 use thumbturn_core::devices::Device;
 use thumbturn_core::ids::AccountId;
-use thumbturn_core::ports::{self, CommitError, Later, StoreError};
+use thumbturn_core::nodes::{Channel, News};
+use thumbturn_core::ports::{self, CommitError, Later, Nodes, StoreError};
 use thumbturn_core::spaces::Occupied;
 
+use crate::board::Board;
 use crate::caches::Caches;
 use crate::devices;
 use crate::error::unavailable;
+use crate::postgres;
 use crate::reader::Readers;
 use crate::secrets::Secrets;
 use crate::statement::{Query, Statement, one_integer};
@@ -31,9 +34,13 @@ pub(crate) struct Parts {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) caches: Arc<Caches>,
+    /// What other nodes say; `None` where there can be none.
+    pub(crate) board: Option<Arc<Board>>,
     pub(crate) secrets: Secrets,
     /// `None` where nobody else can have the database.
     pub(crate) standing: Option<Arc<Standing>>,
+    /// How accounts are shared out; `None` unless this is a node.
+    pub(crate) accounts: Option<postgres::Accounts>,
 }
 
 impl fmt::Debug for Store {
@@ -45,6 +52,10 @@ impl fmt::Debug for Store {
 impl Store {
     pub(crate) fn new(parts: Parts) -> Self {
         Self { parts: Arc::new(parts) }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     pub(crate) fn readers(&self) -> &Readers {
@@ -70,16 +81,20 @@ impl Store {
     /// A [`CommitError`]; nothing of the change was written then. (After [`StoreError::Unavailable`] of a broken disk
     /// nobody can know.)
     pub async fn commit(&self, change: Change) -> Result<(), CommitError> {
-        let plan = statements::plan(change, self.secrets())?;
+        let plan = statements::plan(change, None, self.secrets())?;
         self.write(plan).await.map(drop)
     }
 
-    /// Begins a run of the program: what was known of every device is from before, so none of it is fresh.
+    /// Begins a run of the program: what was known of every device is from before, so none of it is fresh. (For a node among
+    /// others that is so of an account when it takes it, and nothing is done here.)
     ///
     /// # Errors
     /// A [`CommitError`], if the database failed.
     pub async fn begin_run(&self) -> Result<(), CommitError> {
-        let plan = Plan { statements: vec![devices::mark_stale()], stale: Vec::new() };
+        if self.parts.accounts.as_ref().is_some_and(postgres::Accounts::are_shared) {
+            return Ok(());
+        }
+        let plan = Plan::new(vec![devices::mark_stale()], Vec::new());
         self.write(plan).await.map(drop)
     }
 
@@ -102,11 +117,32 @@ impl Store {
     /// After a failed commit only another one can tell whether the disk takes writes again.
     async fn try_writing(&self) -> Result<(), StoreError> {
         let sql = "UPDATE settings SET value = value WHERE key = 'key_fingerprint'";
-        let plan = Plan { statements: vec![Statement::any(sql, Vec::new())], stale: Vec::new() };
+        let plan = Plan::new(vec![Statement::any(sql, Vec::new())], Vec::new());
         match self.write(plan).await {
             Err(CommitError::Store(error)) => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Whether other nodes may work on the same database.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.readers(), Readers::Postgres(_))
+    }
+
+    /// What other nodes tell on a channel, from now on. Nothing ever where there are none, or none are listened to.
+    #[must_use]
+    pub fn news(&self, channel: Channel) -> News {
+        self.parts.board.as_ref().map_or(News::none(), |board| board.listen(channel))
+    }
+
+    /// Tells a word to every node on the same database, this one included. Words hold no space.
+    ///
+    /// # Errors
+    /// A [`CommitError`], if the database failed.
+    pub async fn tell(&self, channel: Channel, word: String) -> Result<(), CommitError> {
+        let plan = Plan { news: vec![(channel, word)], ..Plan::default() };
+        self.write(plan).await.map(drop)
     }
 
     /// How many changes wait to be written, and how many may.
@@ -128,6 +164,10 @@ impl Store {
 }
 
 impl ports::Store for Store {
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        self.parts.accounts.as_ref().map(|_| self as &dyn Nodes)
+    }
+
     fn may_command(&self) -> bool {
         self.parts.standing.as_ref().is_none_or(|standing| standing.holds())
     }
@@ -148,7 +188,15 @@ impl ports::Store for Store {
         Box::pin(self.pending_attempts(account))
     }
 
+    fn as_of(&self, whole: Whole) -> Later<'_, Result<Option<AsOf>, StoreError>> {
+        Box::pin(Self::as_of(self, whole))
+    }
+
     fn spaces_around(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
         Box::pin(self.every_space_around(account))
+    }
+
+    fn spaces_holding(&self, account: AccountId) -> Later<'_, Result<Vec<Occupied>, StoreError>> {
+        Box::pin(self.every_space_holding(account))
     }
 }

@@ -75,7 +75,8 @@ pub(crate) fn hide_key(key: KeyId) -> Statement {
 /// Deletes everything of a sandbox workspace but the workspace itself and its keys. Idempotency keys go with the
 /// attempts that they name, kept answers except that of the call `but`, and attempts to reset stay. None of its attempts may be pending: nobody would be left to end it.
 pub(crate) fn empty(workspace: WorkspaceId, but: Option<CallId>) -> Vec<Statement> {
-    const TABLES: [&str; 8] = [
+    const TABLES: [&str; 9] = [
+        "DELETE FROM webhooks WHERE workspace_id = $1",
         "DELETE FROM session_accounts WHERE session_id IN (SELECT id FROM client_sessions WHERE workspace_id = $1)",
         "DELETE FROM devices WHERE workspace_id = $1",
         "DELETE FROM client_sessions WHERE workspace_id = $1",
@@ -137,12 +138,20 @@ impl Store {
             Ok(workspace) => return Ok(Some(workspace)),
             Err(ticket) => ticket,
         };
-        let sql = format!("{COLUMNS} WHERE id = $1").into();
-        let found = self.readers().first(Query { sql, args: args![id], map }).await?;
+        let found = self.stored_workspace(id).await?;
         if let Some(workspace) = &found {
             self.caches().workspaces.insert(id, workspace.clone(), ticket);
         }
         Ok(found)
+    }
+
+    /// One workspace as the database has it now, to be changed: what is cached may be from before another node's change.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn stored_workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE id = $1").into();
+        self.readers().first(Query { sql, args: args![id], map }).await
     }
 
     /// Every workspace of the installation, oldest first: what a personal access token opens.

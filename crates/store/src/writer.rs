@@ -11,8 +11,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
+use thumbturn_core::ids::NodeId;
+use thumbturn_core::nodes::Channel;
 use thumbturn_core::ports::{CommitError, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use crate::caches::{Caches, Stale};
 use crate::error::unavailable;
@@ -30,6 +33,18 @@ pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub(crate) struct Plan {
     pub(crate) statements: Vec<Statement>,
     pub(crate) stale: Vec<Stale>,
+    /// What other nodes are told once it is done: a word on a channel. Said more than once, or of a change that failed, it
+    /// costs them a look and nothing else.
+    pub(crate) news: Vec<(Channel, String)>,
+    /// The node that wants it: nothing of it is written once that was ended.
+    pub(crate) by: Option<NodeId>,
+}
+
+impl Plan {
+    /// Statements, and what they make stale.
+    pub(crate) const fn new(statements: Vec<Statement>, stale: Vec<Stale>) -> Self {
+        Self { statements, stale, news: Vec::new(), by: None }
+    }
 }
 
 /// How many rows a change touched, or why it did not happen.
@@ -48,11 +63,20 @@ pub(crate) struct Waiting {
     reply: oneshot::Sender<Answer>,
 }
 
+impl Waiting {
+    /// Answers that nothing of it was written.
+    pub(crate) fn refuse(self, error: CommitError) {
+        let _ = self.reply.send(Err(error));
+    }
+}
+
 /// Until when this process may take itself for the one that commands the hubs. Time is told by both clocks, as for
 /// deadlines: the monotonic one stands still while a machine sleeps, the other one may be set.
 pub(crate) struct Standing {
     /// When the database was last asked and answered; `None`: the connection is lost.
     proven: Mutex<Option<(Instant, SystemTime)>>,
+    /// Who this process is among the nodes.
+    node: watch::Sender<NodeId>,
 }
 
 impl Standing {
@@ -60,8 +84,25 @@ impl Standing {
     /// is gone; a process that hears nothing from the database stops before.
     const HOLDS: Duration = Duration::from_millis(1_500);
 
-    pub(crate) const fn new() -> Self {
-        Self { proven: Mutex::new(None) }
+    pub(crate) fn new() -> Self {
+        Self { proven: Mutex::new(None), node: watch::Sender::new(NodeId(Uuid::new_v4())) }
+    }
+
+    /// Who this process is among the nodes.
+    pub(crate) fn node(&self) -> watch::Receiver<NodeId> {
+        self.node.subscribe()
+    }
+
+    /// Whether this process still is `node`, and may take itself for the one that commands its hubs.
+    pub(crate) fn holds_for(&self, node: NodeId) -> bool {
+        // In this order: a proof for the next node must not be taken for one for this.
+        self.holds() && *self.node.borrow() == node
+    }
+
+    /// The node was ended: this process goes on as another one.
+    pub(crate) fn begin_again(&self) {
+        self.lose();
+        self.node.send_replace(NodeId(Uuid::new_v4()));
     }
 
     /// The moment before a question that was answered since.

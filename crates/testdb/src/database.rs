@@ -50,17 +50,25 @@ impl Database {
     /// # Errors
     /// [`Error`]
     pub fn run(&self, sql: &str) -> Result<(), Error> {
+        self.ask(sql).map(drop)
+    }
+
+    /// Runs SQL of a test's own; the rows of the answer, a line each, with `|` between the columns.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub fn ask(&self, sql: &str) -> Result<String, Error> {
         let (socket, port) = (self.socket.to_string_lossy().into_owned(), self.port.to_string());
-        let options = ["-q", "-X", "-v", "ON_ERROR_STOP=1", "-h", &socket, "-p", &port, "-U", "postgres"];
+        let options = ["-q", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", &socket, "-p", &port, "-U", "postgres"];
         let arguments: Vec<&str> = options.into_iter().chain(["-d", &self.name, "-c", sql]).collect();
-        self.programs.run("psql", &arguments)
+        self.programs.run("psql", &arguments).map(|said| said.trim_end().to_owned())
     }
 
     fn tool(&self, program: &'static str, options: &[&str]) -> Result<(), Error> {
         let (socket, port) = (self.socket.to_string_lossy().into_owned(), self.port.to_string());
         let place = ["-h", &socket, "-p", &port, "-U", "postgres", &self.name];
         let arguments: Vec<&str> = options.iter().copied().chain(place).collect();
-        self.programs.run(program, &arguments)
+        self.programs.run(program, &arguments).map(drop)
     }
 }
 

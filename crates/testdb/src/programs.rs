@@ -32,12 +32,12 @@ impl Programs {
         command
     }
 
-    /// Runs a program to its end.
-    pub(crate) fn run(&self, program: &'static str, arguments: &[&str]) -> Result<(), Error> {
+    /// Runs a program to its end; what it said.
+    pub(crate) fn run(&self, program: &'static str, arguments: &[&str]) -> Result<String, Error> {
         let output =
             self.command(program).args(arguments).output().map_err(Error::io("run", self.folder.join(program)))?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(Error::Failed { program, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
     }

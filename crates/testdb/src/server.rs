@@ -26,7 +26,7 @@ pub struct Settings {
     pub durable: bool,
     /// Who comes over the network (127.0.0.1) must know this password; without it nobody may come that way.
     pub password: Option<String>,
-    /// Certificate and key, as PEM: TLS is offered.
+    /// Certificate and key, as PEM: who comes over the network must do so with TLS.
     pub tls: Option<(String, String)>,
     /// Further settings, as `name=value`.
     pub extra: Vec<String>,
@@ -138,10 +138,10 @@ pub(crate) fn make(programs: &Programs, dir: &Path, settings: &Settings) -> Resu
     let arguments =
         ["-D", &path, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"];
     programs.run("initdb", &arguments)?;
-    let entrance = if settings.password.is_some() {
-        "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
-    } else {
-        "local all all trust\n"
+    let entrance = match (&settings.password, &settings.tls) {
+        (None, _) => "local all all trust\n",
+        (Some(_), None) => "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+        (Some(_), Some(_)) => "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n",
     };
     let rules = data.join("pg_hba.conf");
     fs::write(&rules, entrance).map_err(Error::io("write", &rules))?;
@@ -204,7 +204,9 @@ fn await_ready(programs: &Programs, dir: &Path, port: u16, log: &Path, settings:
     let Some(password) = &settings.password else { return Ok(()) };
     let sql = format!("ALTER USER postgres PASSWORD '{}'", password.replace('\'', "''"));
     let (socket, port) = (socket_folder(dir).to_string_lossy().into_owned(), port.to_string());
-    programs.run("psql", &["-q", "-X", "-h", &socket, "-p", &port, "-U", "postgres", "-d", "postgres", "-c", &sql])
+    programs
+        .run("psql", &["-q", "-X", "-h", &socket, "-p", &port, "-U", "postgres", "-d", "postgres", "-c", &sql])
+        .map(drop)
 }
 
 pub(crate) fn free_port() -> Result<u16, Error> {

@@ -11,9 +11,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::app::App;
+use crate::http;
 use crate::hubs::{HubView, HubsRequest};
 use crate::keys::{self, KeyView, KeysRequest};
 use crate::setup::{self, Installation};
+use crate::webhooks::operators::{self, WebhooksAnswer, WebhooksRequest};
 use crate::workspaces::{self, WorkspaceView, WorkspacesRequest};
 
 /// Longest request or answer, in bytes.
@@ -34,6 +36,7 @@ enum Question {
     Keys(KeysRequest),
     Workspaces(WorkspacesRequest),
     Hubs(HubsRequest),
+    Webhooks(WebhooksRequest),
     /// What the installation consists of.
     Installation,
 }
@@ -44,6 +47,7 @@ enum Answer {
     Keys(Vec<KeyView>),
     Workspaces(Vec<WorkspaceView>),
     Hubs(Vec<HubView>),
+    Webhooks(WebhooksAnswer),
     Installation(Installation),
     Refused(String),
 }
@@ -139,7 +143,23 @@ async fn answer(app: &App, question: Question) -> Result<Answer, String> {
             }
             Ok(Answer::Workspaces(views))
         }
-        Question::Hubs(request) => app.hubs().carry_out(request).await.map(Answer::Hubs).map_err(in_words),
+        Question::Hubs(request) => {
+            if let HubsRequest::Remove { hub } = request
+                && let Some(done) = http::forward::forget_hub(app, hub).await
+            {
+                return done.map(Answer::Hubs);
+            }
+            app.hubs().carry_out(request).await.map(Answer::Hubs).map_err(in_words)
+        }
+        Question::Webhooks(request) => {
+            let due = request.makes_due();
+            let answered = operators::carry_out(store, request, now).await.map_err(in_words)?;
+            app.webhooks().changed();
+            if let Some(webhook) = due {
+                app.webhooks().due(webhook);
+            }
+            Ok(Answer::Webhooks(answered))
+        }
         Question::Installation => setup::set_up(store, now).await.map(Answer::Installation).map_err(in_words),
     }
 }
@@ -177,6 +197,17 @@ pub async fn workspaces(path: &Path, request: &WorkspacesRequest) -> Result<Vec<
 pub async fn hubs(path: &Path, request: &HubsRequest) -> Result<Vec<HubView>, AdminError> {
     match ask(path, Question::Hubs(request.clone())).await? {
         Answer::Hubs(hubs) => Ok(hubs),
+        _ => Err(AdminError::Refused("the server answered something else".to_owned())),
+    }
+}
+
+/// Has the server that listens at `path` carry out a request about webhooks.
+///
+/// # Errors
+/// [`AdminError::NotRunning`] if there is none.
+pub async fn webhooks(path: &Path, request: &WebhooksRequest) -> Result<WebhooksAnswer, AdminError> {
+    match ask(path, Question::Webhooks(request.clone())).await? {
+        Answer::Webhooks(answer) => Ok(answer),
         _ => Err(AdminError::Refused("the server answered something else".to_owned())),
     }
 }

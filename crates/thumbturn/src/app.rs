@@ -9,11 +9,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use thumbturn_api::Limit;
 use thumbturn_core::hub::Engine;
-use thumbturn_core::ids::{DeviceId, WorkspaceId};
+use thumbturn_core::ids::{DeviceId, NodeId, WorkspaceId};
 use thumbturn_core::ports::{Clock, StoreError};
 use thumbturn_drivers::sandbox::SandboxHubs;
 use thumbturn_store::Store;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::ResetTo;
 use crate::http::cors::Origins;
@@ -24,6 +25,7 @@ use crate::hubs::Hubs;
 use crate::limits::ActionLimits;
 use crate::metrics::Metrics;
 use crate::room::Room;
+use crate::webhooks::Webhooks;
 
 /// Most items that one page holds, whatever was asked for; the contract's largest default is 22,900.
 pub(crate) const LARGEST_PAGE: usize = 25_000;
@@ -60,10 +62,14 @@ pub struct Parts {
     pub reference: Reference,
     /// How many requests may be answered at the same time.
     pub concurrent_requests: usize,
+    /// How many clients may follow events at the same time.
+    pub event_streams: usize,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Whether `/metrics` is served beside the API.
     pub shows_metrics: bool,
+    /// Who delivers events to webhooks.
+    pub webhooks: Webhooks,
 }
 
 struct State {
@@ -75,8 +81,10 @@ struct State {
     changing_identities: Mutex<()>,
     changing_devices: [Mutex<()>; 64],
     admission: Arc<Semaphore>,
+    followers: Arc<Semaphore>,
     room: Room,
     draining: AtomicBool,
+    drained: CancellationToken,
 }
 
 impl App {
@@ -84,6 +92,7 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let admission = Arc::new(Semaphore::new(parts.concurrent_requests));
+        let followers = Arc::new(Semaphore::new(parts.event_streams));
         let state = State {
             parts,
             sandboxes: RwLock::default(),
@@ -93,8 +102,10 @@ impl App {
             changing_identities: Mutex::default(),
             changing_devices: std::array::from_fn(|_| Mutex::default()),
             admission,
+            followers,
             room: Room::default(),
             draining: AtomicBool::new(false),
+            drained: CancellationToken::new(),
         };
         Self(Arc::new(state))
     }
@@ -109,6 +120,12 @@ impl App {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.0.parts.engine
+    }
+
+    /// Which node of its database this process is; `None` where there can be no other.
+    #[must_use]
+    pub fn node(&self) -> Option<NodeId> {
+        thumbturn_core::ports::Store::nodes(self.store()).map(|nodes| *nodes.node().borrow())
     }
 
     /// The virtual locks.
@@ -189,6 +206,19 @@ impl App {
         Arc::clone(&self.0.admission).try_acquire_owned().ok()
     }
 
+    /// A seat among the clients that follow events; `None` if there is none left.
+    #[must_use]
+    pub fn follow(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.followers).try_acquire_owned().ok()
+    }
+
+    /// How many clients follow events.
+    #[must_use]
+    pub fn followers(&self) -> u64 {
+        let free = self.0.followers.available_permits();
+        u64::try_from(self.0.parts.event_streams.saturating_sub(free)).unwrap_or(u64::MAX)
+    }
+
     /// What is counted.
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
@@ -206,6 +236,12 @@ impl App {
     pub fn running_requests(&self) -> u64 {
         let free = self.0.admission.available_permits();
         u64::try_from(self.0.parts.concurrent_requests.saturating_sub(free)).unwrap_or(u64::MAX)
+    }
+
+    /// Who delivers events to webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.0.parts.webhooks
     }
 
     /// Room for what is large.
@@ -258,6 +294,18 @@ impl App {
     pub async fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
         self.engine().drain().await;
+        self.0.drained.cancel();
+    }
+
+    /// Returns once no attempt runs any more and none will: nothing happens here that could be told of.
+    pub async fn drained(&self) {
+        self.0.drained.cancelled().await;
+    }
+
+    /// Whether that is so already.
+    #[must_use]
+    pub fn has_drained(&self) -> bool {
+        self.0.drained.is_cancelled()
     }
 
     /// Whether the server is on its way out.

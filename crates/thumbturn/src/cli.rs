@@ -1,13 +1,15 @@
 //! The command line: words and flags, and what each command prints.
 
 mod hubs;
+mod migrate_store;
+mod webhooks;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use thumbturn_api::Secret;
-use thumbturn_store::{OpenError, OpenOptions, Role, Store};
+use thumbturn_store::{MoveError, OpenError, OpenOptions, Role, Store};
 use uuid::Uuid;
 
 use crate::admin::{self, AdminError};
@@ -18,6 +20,7 @@ use crate::keys::{self, KeyView, KeysError, KeysRequest, Kind};
 use crate::logging;
 use crate::serve::{self, ServeError};
 use crate::setup::{self, Installation, SetUpError};
+use crate::webhooks::operators::WebhooksRequestError;
 use crate::workspaces::{self, WorkspaceView, WorkspacesError, WorkspacesRequest};
 
 /// A self-hosted smart-lock API that official Seam clients can use unchanged.
@@ -40,6 +43,10 @@ enum Command {
     Workspaces(WorkspacesArgs),
     /// Connect, list and forget hubs; also beside a running server.
     Hubs(hubs::HubsArgs),
+    /// List and enable webhooks, show their deliveries and send them again; also beside a running server.
+    Webhooks(webhooks::WebhooksArgs),
+    /// Move everything from SQLite to an empty PostgreSQL database, while no server runs.
+    MigrateStore(migrate_store::MigrateStoreArgs),
     /// Print every setting with its default.
     DefaultConfig,
 }
@@ -161,6 +168,9 @@ pub enum CliError {
     /// Hubs.
     #[error(transparent)]
     Hubs(#[from] HubsError),
+    /// Webhooks.
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksRequestError),
     /// A hub's settings, before anybody looked at what they say.
     #[error("the hub's settings are not JSON: {0}")]
     HubConfig(#[source] serde_json::Error),
@@ -170,6 +180,21 @@ pub enum CliError {
     /// The running server.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// Moving to PostgreSQL.
+    #[error(transparent)]
+    Move(#[from] MoveError),
+    /// Moving from something else than SQLite. (Not the whole of it: it may hold a password.)
+    #[error(
+        "--from {0}://… is not where a SQLite database is: wanted is a data directory, its thumbturn.db, or \
+         sqlite:///path/to/thumbturn.db"
+    )]
+    NoSource(String),
+    /// Moving to nowhere.
+    #[error(
+        "there is no database to move to: set THUMBTURN_DATABASE_URL (or database_url in the settings, or --to) to \
+         postgres://user:password@host:5432/database?sslmode=verify-full"
+    )]
+    NoTarget,
     /// No database.
     #[error("nothing is set up in {0}; `thumbturn init` or `thumbturn serve` does that")]
     NothingThere(PathBuf),
@@ -197,7 +222,9 @@ impl Cli {
             Command::Keys(args) => keys(args).await,
             Command::Workspaces(args) => workspaces(args).await,
             Command::Hubs(args) => hubs::run(args).await,
-            Command::DefaultConfig => Ok(write!(io::stdout(), "{}", config::DEFAULTS)?),
+            Command::Webhooks(args) => webhooks::run(args).await,
+            Command::MigrateStore(args) => migrate_store::run(args).await,
+            Command::DefaultConfig => print(config::DEFAULTS),
         }
     }
 }
@@ -235,6 +262,15 @@ pub(crate) fn store_options(config: &Config) -> OpenOptions {
     }
 }
 
+/// Prints what a command has found. Nobody has to read it to its end: `thumbturn keys list | head -1`.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
 fn now() -> jiff::Timestamp {
     use thumbturn_core::ports::Clock as _;
     SystemClock::start().now().wall
@@ -255,12 +291,7 @@ async fn init(args: &InitArgs) -> Result<(), CliError> {
         }
         answer => answer?,
     };
-    if args.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&installation)?)?;
-    } else {
-        write!(io::stdout(), "{}", describe(&installation))?;
-    }
-    Ok(())
+    print(&if args.json { serde_json::to_string_pretty(&installation)? + "\n" } else { describe(&installation) })
 }
 
 /// What was set up, for people.
@@ -299,12 +330,7 @@ async fn keys(args: KeysArgs) -> Result<(), CliError> {
         }
         answer => answer?,
     };
-    if args.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
-    } else {
-        write!(io::stdout(), "{}", table(&found))?;
-    }
-    Ok(())
+    print(&if args.json { serde_json::to_string_pretty(&found)? + "\n" } else { table(&found) })
 }
 
 /// Opening makes a database where there is none: not for a mistyped folder.
@@ -333,12 +359,7 @@ async fn workspaces(args: WorkspacesArgs) -> Result<(), CliError> {
         }
         answer => answer?,
     };
-    if args.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
-    } else {
-        write!(io::stdout(), "{}", workspaces_table(&found))?;
-    }
-    Ok(())
+    print(&if args.json { serde_json::to_string_pretty(&found)? + "\n" } else { workspaces_table(&found) })
 }
 
 fn workspaces_table(workspaces: &[WorkspaceView]) -> String {

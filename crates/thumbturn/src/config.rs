@@ -59,6 +59,8 @@ pub struct Config {
 pub struct Database {
     /// Reads at the same time, each on a connection of its own.
     pub readers: usize,
+    /// Whether other nodes may serve the same PostgreSQL beside this one.
+    pub several_nodes: bool,
 }
 
 /// Settings of lock actions.
@@ -97,6 +99,10 @@ pub struct Limits {
     pub sandbox_lock_actions_per_minute: u32,
     /// Requests that are being answered at the same time.
     pub concurrent_requests: usize,
+    /// Clients that follow events at the same time.
+    pub event_streams: usize,
+    /// Reads of a lock on batteries in a day that decide no action; 0 = none.
+    pub lock_reads_per_day: u32,
 }
 
 /// Settings of sandbox workspaces.
@@ -134,6 +140,8 @@ pub struct Retention {
     pub events_days: u32,
     /// Days that ended attempts are kept.
     pub attempts_days: u32,
+    /// Days that deliveries to webhooks are kept once they are over.
+    pub deliveries_days: u32,
 }
 
 /// Secrets at rest.
@@ -144,8 +152,7 @@ pub struct Secrets {
     pub key_file: PathBuf,
 }
 
-/// Settings of webhooks. They are understood already, so that a configuration need not change later; webhooks
-/// themselves do not exist yet.
+/// Settings of webhooks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
@@ -153,6 +160,13 @@ pub struct Webhooks {
     pub ca_file: PathBuf,
     /// Whether webhooks may go to private addresses, and without TLS.
     pub allow_private_addresses: bool,
+    /// How long a receiver may take to answer, milliseconds.
+    pub timeout_ms: u64,
+    /// How long to wait before each further attempt, milliseconds.
+    #[serde(deserialize_with = "numbers")]
+    pub retry_delays_ms: Vec<u64>,
+    /// After so many hours of nothing but failures a webhook is disabled.
+    pub disable_after_hours: u32,
 }
 
 /// Figures for the operator.
@@ -282,8 +296,17 @@ impl Config {
         within("actions.deadline_ms", self.actions.deadline_ms, 1_000..=600_000, "1000 to 600000 milliseconds")?;
         within("actions.queue_per_lock", self.actions.queue_per_lock, 1..=200, "1 to 200")?;
         within("limits.concurrent_requests", self.limits.concurrent_requests, 1..=100_000, "1 to 100000")?;
+        within("limits.event_streams", self.limits.event_streams, 0..=100_000, "0 to 100000")?;
+        within("limits.lock_reads_per_day", self.limits.lock_reads_per_day, 0..=10_000, "0 to 10000")?;
         within("retention.events_days", self.retention.events_days, 1..=3_650, "1 to 3650 days")?;
         within("retention.attempts_days", self.retention.attempts_days, 1..=3_650, "1 to 3650 days")?;
+        within("retention.deliveries_days", self.retention.deliveries_days, 1..=3_650, "1 to 3650 days")?;
+        within("webhooks.timeout_ms", self.webhooks.timeout_ms, 100..=30_000, "100 to 30000 milliseconds")?;
+        within("webhooks.disable_after_hours", self.webhooks.disable_after_hours, 1..=8_760, "1 to 8760 hours")?;
+        within("webhooks.retry_delays_ms", self.webhooks.retry_delays_ms.len(), 0..=20, "at most 20 numbers")?;
+        for delay in &self.webhooks.retry_delays_ms {
+            within("webhooks.retry_delays_ms", *delay, 1..=604_800_000, "numbers from 1 to 604800000 milliseconds")?;
+        }
         logging::filter("log.level", &self.log.level)?;
         within("database.readers", self.database.readers, 1..=100, "1 to 100")?;
         check_database_url(self.database_url.as_deref().unwrap_or_default())?;
@@ -480,6 +503,23 @@ fn address_or_none<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| serde::de::Error::custom("expected an address with its port, or an empty text"))
+}
+
+/// Numbers, or in a variable a text of them with commas in between.
+fn numbers<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrMany {
+        Text(String),
+        Many(Vec<u64>),
+    }
+    let parsed = match TextOrMany::deserialize(input)? {
+        TextOrMany::Many(many) => Ok(many),
+        TextOrMany::Text(text) => {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect()
+        }
+    };
+    parsed.map_err(|_| serde::de::Error::custom("expected whole numbers, such as 5000,300000"))
 }
 
 fn list<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {

@@ -188,10 +188,9 @@ impl Hubs<'_> {
         let (provider, hub_key) = match hub.provider {
             Provider::Sandbox => (domain::Provider::Sandbox, self.sandbox_hub(workspace, &config, id).await?),
             Provider::Mqtt => (domain::Provider::Mqtt, mqtt_hub(&config)?),
-            Provider::ZwaveJs | Provider::HomeAssistant | Provider::Matter => {
-                let message = format!("The provider {} is not implemented yet", hub.provider);
-                return Err(ApiError::new(ErrorType::NotImplemented, message).into());
-            }
+            Provider::ZwaveJs => (domain::Provider::ZwaveJs, zwave_hub(&config)?),
+            Provider::HomeAssistant => (domain::Provider::HomeAssistant, home_assistant_hub(&config)?),
+            Provider::Matter => (domain::Provider::Matter, matter_hub(&config)?),
         };
         let display_name = hub.display_name.map(Text::into_string);
         Ok(Account {
@@ -295,11 +294,29 @@ fn named(provider: domain::Provider, hub_key: &str) -> String {
     match provider {
         domain::Provider::Sandbox => "Sandbox locks".to_owned(),
         domain::Provider::Mqtt => format!("MQTT {hub_key}"),
+        domain::Provider::ZwaveJs => format!("Z-Wave JS {hub_key}"),
+        domain::Provider::HomeAssistant => format!("Home Assistant {hub_key}"),
+        domain::Provider::Matter => format!("Matter {hub_key}"),
     }
 }
 
 fn mqtt_hub(config: &str) -> Result<String, ApiError> {
     let config = thumbturn_drivers::mqtt::parse_config(config).map_err(bad_config)?;
+    Ok(config.hub_key())
+}
+
+fn zwave_hub(config: &str) -> Result<String, ApiError> {
+    let config = thumbturn_drivers::zwave_js::parse_config(config).map_err(bad_config)?;
+    Ok(config.hub_key())
+}
+
+fn home_assistant_hub(config: &str) -> Result<String, ApiError> {
+    let config = thumbturn_drivers::home_assistant::parse_config(config).map_err(bad_config)?;
+    Ok(config.hub_key())
+}
+
+fn matter_hub(config: &str) -> Result<String, ApiError> {
+    let config = thumbturn_drivers::matter::parse_config(config).map_err(bad_config)?;
     Ok(config.hub_key())
 }
 

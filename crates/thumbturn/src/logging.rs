@@ -15,6 +15,10 @@ const VARIABLE: &str = "THUMBTURN_LOG";
 /// What is said of a panic whose words were made while the program ran.
 const WITHHELD: &str = "a part of the server panicked; what it said may hold secrets and is left out";
 
+/// What is logged of these, whatever is asked for: at finer levels they quote whole messages, with a hub's token or codes in
+/// them.
+const QUOTING: [&str; 2] = ["tungstenite=warn", "tokio_tungstenite=warn"];
+
 /// How often something panicked since the start.
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
@@ -48,7 +52,8 @@ pub(crate) fn filter(setting: &'static str, text: &str) -> Result<EnvFilter, Con
         LEVELS.iter().any(|known| level.eq_ignore_ascii_case(known)) || part.starts_with("thumbturn")
     };
     let parsed = EnvFilter::try_new(text).ok().filter(|_| text.split(',').all(is_known));
-    parsed.ok_or_else(|| ConfigError::OutOfRange {
+    let quoting = QUOTING.iter().filter_map(|directive| directive.parse().ok());
+    parsed.map(|parsed| quoting.fold(parsed, EnvFilter::add_directive)).ok_or_else(|| ConfigError::OutOfRange {
         setting,
         value: format!("`{text}`"),
         wanted: "a level such as info or debug, or parts such as thumbturn_drivers=trace",

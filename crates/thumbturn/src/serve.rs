@@ -11,9 +11,12 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use thumbturn_core::accounts::Provider;
 use thumbturn_core::hub::{Engine, EngineSettings};
 use thumbturn_core::ports::{Clock, CommitError, Driver, StoreError};
+use thumbturn_drivers::home_assistant::HomeAssistantDriver;
+use thumbturn_drivers::matter::MatterDriver;
 use thumbturn_drivers::mqtt::MqttDriver;
 use thumbturn_drivers::sandbox::{Pace, SandboxDriver};
-use thumbturn_store::{OpenError, OpenOptions, Store};
+use thumbturn_drivers::zwave_js::ZwaveJsDriver;
+use thumbturn_store::{OpenError, OpenOptions, Role, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,6 +32,7 @@ use crate::http::reference::Reference;
 use crate::limits::ActionLimits;
 use crate::metrics::Metrics;
 use crate::setup::{self, Installation, SetUpError};
+use crate::webhooks::{Webhooks, WebhooksError};
 
 /// How long the start waits for hubs, so that "ready" means that the virtual locks answer.
 const HUBS_AT_START: Duration = Duration::from_secs(2);
@@ -69,6 +73,9 @@ pub enum ServeError {
     /// The API as a page to read.
     #[error("the API page could not be made: {0}")]
     Reference(#[from] askama::Error),
+    /// Webhooks.
+    #[error("webhooks cannot be served: {0}")]
+    Webhooks(#[from] WebhooksError),
     /// Anything else of the machine.
     #[error("the server stopped: {0}")]
     Io(#[from] io::Error),
@@ -85,7 +92,9 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let connections = connections::allow_many();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let metrics = Arc::new(Metrics::new(clock.now().wall));
-    let store = thumbturn_store::open(OpenOptions { meter: metrics.of_store(), ..store_options(&config) })?;
+    let role = if config.database.several_nodes { Role::Node } else { Role::Server };
+    let options = OpenOptions { role, meter: metrics.of_store(), log_room: true, ..store_options(&config) };
+    let store = thumbturn_store::open(options)?;
     let listener = bind(config.listen)?;
     let metrics_listener = match config.metrics.listen.filter(|_| config.metrics.enabled) {
         Some(address) => Some(bind(address)?),
@@ -100,6 +109,8 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let app = start(&config, store.clone(), Arc::clone(&clock), url.clone(), metrics).await?;
     let admin = admin.serve(app.clone());
     app.engine().settled(HUBS_AT_START).await;
+    tokio::spawn(http::forward::serve(app.clone()));
+    let served_app = app.clone();
     tokio::spawn(tidy(app.clone(), config.clone(), Arc::clone(&clock)));
     if let Err(error) = greet(address, &url, &installation) {
         // Who cannot be shown new secrets must know; a server that was set up before serves all the same.
@@ -113,6 +124,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
         () = lost(&config, &store) => return Err(ServeError::Lost),
     }
     drop(admin);
+    served_app.webhooks().stop().await;
     store.close().await;
     Ok(())
 }
@@ -161,14 +173,21 @@ pub async fn start(
     let drivers: HashMap<Provider, Arc<dyn Driver>> = HashMap::from([
         (Provider::Sandbox, Arc::new(virtual_locks) as Arc<dyn Driver>),
         (Provider::Mqtt, Arc::new(MqttDriver::new(Arc::clone(&clock)))),
+        (Provider::ZwaveJs, Arc::new(ZwaveJsDriver::new(Arc::clone(&clock)))),
+        (Provider::HomeAssistant, Arc::new(HomeAssistantDriver::new(Arc::clone(&clock)))),
+        (Provider::Matter, Arc::new(MatterDriver::new(Arc::clone(&clock)))),
     ]);
     let settings = EngineSettings {
         deadline: config.actions.deadline(),
         queue_per_lock: config.actions.queue_per_lock,
+        reads_per_day: config.limits.lock_reads_per_day,
         ..EngineSettings::default()
     };
     let (stored, meter) = (Arc::new(store.clone()), metrics.of_engine());
     let engine = Engine::start_metered(stored, Arc::clone(&clock), drivers, settings, meter).await?;
+    let is_alone = config.postgres().is_none();
+    let figures = metrics.of_webhooks();
+    let webhooks = Webhooks::start(store.clone(), Arc::clone(&clock), &config.webhooks, is_alone, figures).await?;
     let limits = &config.limits;
     Ok(App::new(Parts {
         store,
@@ -184,8 +203,10 @@ pub async fn start(
         reset_to: config.sandbox.reset_to,
         routes: http::routes(),
         concurrent_requests: limits.concurrent_requests,
+        event_streams: limits.event_streams,
         metrics,
         shows_metrics: config.metrics.enabled && config.metrics.listen.is_none(),
+        webhooks,
     }))
 }
 
@@ -280,12 +301,17 @@ async fn tidy(app: App, config: Config, clock: Arc<dyn Clock>) {
     loop {
         clock.sleep_until(clock.now().after(TIDY_EVERY)).await;
         app.limits().tidy();
+        http::forward::tidy(&app).await;
         let now = app.now();
         let before = |age: SignedDuration| now.checked_sub(age).unwrap_or(jiff::Timestamp::MIN);
         let days = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
         let (events, attempts) = (days(config.retention.events_days), days(config.retention.attempts_days));
         if let Err(error) = app.store().delete_older(before(events), before(attempts), before(KEYS_KEPT)).await {
             tracing::warn!(%error, "old events and attempts could not be deleted; trying again later");
+        }
+        let deliveries = days(config.retention.deliveries_days);
+        if let Err(error) = app.store().delete_older_deliveries(before(deliveries)).await {
+            tracing::warn!(%error, "old deliveries to webhooks could not be deleted; trying again later");
         }
     }
 }

@@ -13,7 +13,7 @@ fn paths_and_names_are_unique() {
         assert!(paths.insert(endpoint.path), "{}", endpoint.path);
         assert!(names.insert(endpoint.name), "{}", endpoint.name);
     }
-    assert_eq!(paths.len(), 75);
+    assert_eq!(paths.len(), 88);
 }
 
 #[test]
@@ -180,6 +180,11 @@ const OFFICIAL: &[(&str, &str, &str, &str)] = &[
     ("/user_identities/unmanaged/get", "GET", "K P", "user_identity"),
     ("/user_identities/unmanaged/list", "GET", "K P C", "user_identities"),
     ("/user_identities/unmanaged/update", "PATCH", "K P C", ""),
+    ("/webhooks/create", "POST", "K P", "webhook"),
+    ("/webhooks/delete", "DELETE", "K P", ""),
+    ("/webhooks/get", "GET", "K P", "webhook"),
+    ("/webhooks/list", "GET", "K P", "webhooks"),
+    ("/webhooks/update", "PUT", "K P", ""),
     ("/workspaces/create", "POST", "Q", "workspace"),
     ("/workspaces/update", "PATCH", "K P", ""),
     ("/workspaces/get", "GET", "K P C", "workspace"),

@@ -1,8 +1,8 @@
 //! The connected accounts of a node: their sessions, opened and closed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, RwLock, oneshot};
@@ -12,12 +12,13 @@ use super::recovery::Recovery;
 use super::session::{self, Order, SessionHandle};
 use super::shared::Shared;
 use crate::accounts::{Account, AccountEdit, Provider};
+use crate::attempts::Attempt;
 use crate::change::{Change, Reset};
 use crate::devices::Device;
 use crate::events::{Event, EventKind};
 use crate::evidence::End;
-use crate::ids::{AccountId, DeviceId, WorkspaceId};
-use crate::ports::{CommitError, Driver, StoreError};
+use crate::ids::{AccountId, DeviceId, NodeId, WorkspaceId};
+use crate::ports::{CommitError, Driver, Nodes, StoreError};
 use crate::spaces::Turnover;
 
 /// Between two tries to open a session again whose account could not be deleted.
@@ -31,6 +32,7 @@ pub(crate) struct Accounts {
     sessions: Mutex<HashMap<AccountId, SessionHandle>>,
     /// Held to make or delete accounts; alone, to reset a workspace: nothing may appear in it meanwhile.
     changing: RwLock<()>,
+    draining: AtomicBool,
     /// Whether no session is ever opened: the server does not run.
     pub(super) at_rest: bool,
 }
@@ -43,6 +45,7 @@ impl Accounts {
             drivers,
             sessions: Mutex::default(),
             changing: RwLock::default(),
+            draining: AtomicBool::new(false),
             at_rest: false,
         }
     }
@@ -57,7 +60,7 @@ impl Accounts {
         let _shared = self.changing.read().await;
         let created = Change::AccountCreated { account: Box::new(account.clone()), events: Vec::new() };
         self.shared.store.commit(created).await?;
-        Ok(self.open(account).await?)
+        Ok(self.take(account).await?)
     }
 
     /// Opens the session of an account that was stored with its workspace, unless a reset of that came first: it has
@@ -68,11 +71,45 @@ impl Accounts {
             return Ok(());
         }
         let is_stored = self.shared.store.accounts().await?.iter().any(|stored| stored.id == account.id);
-        if is_stored { self.open(account).await } else { Ok(()) }
+        if is_stored { self.take(account).await } else { Ok(()) }
+    }
+
+    /// Opens the session of an account, if this node is the one to command its hub.
+    async fn take(&self, account: Account) -> Result<(), StoreError> {
+        let Some((nodes, node)) = self.node().filter(|_| !self.at_rest) else { return self.open(account).await };
+        for account in nodes.take(node, Some(vec![account.id])).await?.accounts {
+            self.open_as(account, Arc::new(self.shared.under(node))).await?;
+        }
+        Ok(())
+    }
+
+    /// The nodes of this database, and who this one is at present.
+    pub(crate) fn node(&self) -> Option<(&dyn Nodes, NodeId)> {
+        self.shared.store.nodes().map(|nodes| (nodes, *nodes.node().borrow()))
+    }
+
+    /// What this node serves with at present.
+    fn current(&self) -> Arc<Shared> {
+        self.node().map_or_else(|| Arc::clone(&self.shared), |(_, node)| Arc::new(self.shared.under(node)))
+    }
+
+    /// Takes no more attempts.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether it takes no more attempts.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// Opens the session of an account. Returns without waiting for its hub.
     pub(crate) async fn open(&self, account: Account) -> Result<(), StoreError> {
+        self.open_as(account, self.current()).await
+    }
+
+    /// The same with what it is to serve with.
+    pub(crate) async fn open_as(&self, account: Account, shared: Arc<Shared>) -> Result<(), StoreError> {
         if self.at_rest {
             return Ok(());
         }
@@ -82,17 +119,46 @@ impl Accounts {
         };
         let devices = self.shared.store.devices_of(account.id).await?;
         let leftovers = self.shared.store.unfinished_attempts(account.id).await?;
+        let mut sessions = self.sessions.lock().await;
+        if sessions
+            .get(&account.id)
+            .is_some_and(|session| session.tenure == shared.tenure && !session.orders.is_closed())
+        {
+            return Ok(());
+        }
         let id = account.id;
-        let session = session::spawn(
-            Arc::clone(&self.shared),
-            Arc::clone(&self.directory),
-            Arc::clone(driver),
-            account,
-            devices,
-            leftovers,
-        );
-        self.sessions.lock().await.insert(id, session);
+        let session =
+            session::spawn(shared, Arc::clone(&self.directory), Arc::clone(driver), account, devices, leftovers);
+        sessions.insert(id, session);
         Ok(())
+    }
+
+    /// Whether the hub of an account has its session here.
+    pub(crate) async fn serves(&self, account: AccountId) -> bool {
+        let node = self.node().map(|(_, node)| node);
+        self.sessions.lock().await.get(&account).is_some_and(|session| session.tenure == node)
+    }
+
+    /// Ends the sessions that do not serve for `node`, or of which `is_own` says that they are none of its accounts, as they
+    /// stand, and gives the accounts that have one.
+    pub(crate) async fn keep_only(&self, node: NodeId, is_own: impl Fn(AccountId) -> bool) -> HashSet<AccountId> {
+        let mut sessions = self.sessions.lock().await;
+        sessions
+            .retain(|account, session| session.tenure == Some(node) && !session.orders.is_closed() && is_own(*account));
+        self.directory.keep_only(node);
+        sessions.keys().copied().collect()
+    }
+
+    /// Ends the session of an account for another node to go on, unless an attempt is in a queue or runs.
+    pub(crate) async fn leave(&self, account: AccountId) -> bool {
+        let orders = self.sessions.lock().await.get(&account).map(|session| session.orders.clone());
+        let Some(orders) = orders else { return false };
+        let (done, left) = oneshot::channel();
+        if orders.send(Order::Leave(done)).await.is_err() || left.await != Ok(true) {
+            return false;
+        }
+        self.sessions.lock().await.remove(&account);
+        true
     }
 
     /// Where each session says that it has synced or failed for the first time; of one account, or of all.
@@ -110,8 +176,8 @@ impl Accounts {
         self.shared.store.devices_of(account.id).await?;
         self.close(account.id).await;
         let result = self.delete(&account).await;
-        if matches!(result, Err(CommitError::Busy | CommitError::Store(_))) {
-            self.reopen(account).await;
+        if matches!(result, Err(CommitError::Busy | CommitError::LeaseLost | CommitError::Store(_))) {
+            self.retake(account).await;
         } else {
             self.forgotten(&account);
         }
@@ -132,12 +198,18 @@ impl Accounts {
             Change::AccountDeleted { account: account.id, events }
         };
         let turnover = Turnover::Gone(devices.iter().map(|device| device.id).collect());
-        self.shared.commit_turnover(account.id, &turnover, &change).await?;
+        let waiting = |attempt: &Attempt| attempt.account == Some(account.id);
+        let (shared, deleting) = (self.current(), || self.shared.commit_turnover(account.id, &turnover, &change));
+        shared.emptied(waiting, "pending_attempts", deleting).await?;
         Ok(devices.len())
     }
 
     /// Ends what a server that stopped in the middle left unfinished: without a session nobody else does.
     async fn end_leftovers(&self, account: &Account) -> Result<(), CommitError> {
+        if let Some((nodes, node)) = self.node() {
+            // So that what waits for a node to take it is this one's to end.
+            nodes.take(node, Some(vec![account.id])).await?;
+        }
         let now = self.shared.now();
         let leftovers = Recovery::of(self.shared.store.unfinished_attempts(account.id).await?, now, now);
         for (attempt, record, End { outcome, rule }) in leftovers.into_iter().flat_map(|leftovers| leftovers.ends(None))
@@ -146,8 +218,15 @@ impl Accounts {
             let ended = EventKind::of_end(id, attempt.action, outcome.succeeded());
             let event = |kind| self.event(account.workspace, account.id, attempt.device, kind);
             let events = ended.map(event).into_iter().collect();
-            let change =
-                Change::FinishAttempt { attempt: id, outcome, ended_at: now.wall, evidence, state: None, events };
+            let change = Change::FinishAttempt {
+                attempt: id,
+                outcome,
+                ended_at: now.wall,
+                evidence,
+                is_awaited_elsewhere: false,
+                state: None,
+                events,
+            };
             self.shared.store.commit(change).await?;
         }
         Ok(())
@@ -210,7 +289,7 @@ impl Accounts {
         }
         let open = if result.is_ok() { fresh.into_iter().collect() } else { before };
         for account in open {
-            self.reopen(account).await;
+            self.retake(account).await;
         }
         result
     }
@@ -224,8 +303,8 @@ impl Accounts {
         }
     }
 
-    async fn reopen(&self, account: Account) {
-        while let Err(error) = self.open(account.clone()).await {
+    async fn retake(&self, account: Account) {
+        while let Err(error) = self.take(account.clone()).await {
             tracing::error!(account.id = %account.id, %error, "an account could not be opened again; trying again");
             self.shared.clock.sleep_until(self.shared.now().after(REOPEN_PAUSE)).await;
         }

@@ -8,6 +8,7 @@ mod census;
 mod directory;
 mod guard;
 mod lock;
+mod nodes;
 mod observed;
 mod recovery;
 mod session;
@@ -18,25 +19,26 @@ mod waiters;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{RwLockWriteGuard, oneshot};
 
 use crate::accounts::{Account, AccountEdit, Provider};
 use crate::attempts::Attempt;
-use crate::change::{Change, IdempotencyClaim, Reset};
+use crate::change::{Change, IdempotencyClaim, OUT_OF_TURN, Reset};
 use crate::commands::Command;
 use crate::devices::{Device, Editable};
 use crate::events::{Event, EventKind};
 use crate::ids::{AccountId, AttemptId};
 use crate::locks::{Refusal, Route, may_begin};
 use crate::meter::{Meter, NoMeter};
+use crate::nodes::Owner;
 use crate::ports::{Clock, CommitError, Driver, Store, StoreError};
 use crate::scope::Scope;
+use crate::time::Moment;
 
 use accounts::Accounts;
-use lock::{Job, Message};
+use lock::{Entry, Job, Message};
 use shared::Shared;
 
 pub use census::{Census, Standing};
@@ -76,7 +78,6 @@ pub enum BeginError {
 pub struct Engine {
     shared: Arc<Shared>,
     accounts: Arc<Accounts>,
-    draining: AtomicBool,
 }
 
 impl Engine {
@@ -106,10 +107,14 @@ impl Engine {
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::new(store, clock, settings, meter));
         let accounts = Arc::new(Accounts::new(Arc::clone(&shared), drivers));
-        for account in shared.store.accounts().await? {
-            accounts.open(account).await?;
+        if shared.store.nodes().is_some() {
+            nodes::start(&accounts).await?;
+        } else {
+            for account in shared.store.accounts().await? {
+                accounts.open(account).await?;
+            }
         }
-        Ok(Self { shared, accounts, draining: AtomicBool::new(false) })
+        Ok(Self { shared, accounts })
     }
 
     /// The engine of a server that does not run: it opens no session, and changes accounts as a running one does.
@@ -117,7 +122,7 @@ impl Engine {
     pub fn at_rest(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let shared = Arc::new(Shared::new(store, clock, EngineSettings::default(), Arc::new(NoMeter)));
         let accounts = Arc::new(Accounts::at_rest(Arc::clone(&shared)));
-        Self { shared, accounts, draining: AtomicBool::new(false) }
+        Self { shared, accounts }
     }
 
     /// Whether this is the engine of a server that does not run.
@@ -163,53 +168,85 @@ impl Engine {
     ) -> Result<Ticket, BeginError> {
         may_begin(scope, route, &command)?;
         let Some(route) = route else { return Err(Refusal::NotFound.into()) };
-        if self.draining.load(Ordering::Acquire) {
+        if self.accounts.is_draining() {
             return Err(BeginError::Stopping);
         }
-        let handle = self.accounts.directory.find(route.device).ok_or(BeginError::Busy)?;
-        if handle.load.attempts.fetch_add(1, Ordering::AcqRel) >= self.shared.settings.queue_per_lock {
-            handle.load.attempts.fetch_sub(1, Ordering::AcqRel);
-            return Err(BeginError::Busy);
+        let Some(handle) = self.accounts.directory.find(route.device) else {
+            return self.leave(route, command, claim).await;
+        };
+        match handle.load.enter(self.shared.settings.queue_per_lock) {
+            Entry::In => {}
+            Entry::Full => return Err(BeginError::Busy),
+            Entry::Closed => return self.leave(route, command, claim).await,
         }
         let accepted = self.shared.now();
-        let attempt = Attempt {
-            id: AttemptId::new_at(accepted.wall),
-            workspace: route.workspace,
-            account: Some(route.account),
-            device: Some(route.device),
-            action: command.action(),
-            created_at: accepted.wall,
-            outcome: None,
-        };
+        let (attempt, action) = (new_attempt(route, &command, accepted), command.action());
         let outcome = self.shared.waiters.announce(attempt.id);
         let (on_disk, durable) = oneshot::channel();
-        let job = Box::new(Job { attempt: attempt.clone(), command, accepted, durable });
+        let job = Box::new(Job { attempt: attempt.clone(), command: command.clone(), accepted, durable });
         if handle.mailbox.try_send(Message::Run(job)).is_err() {
-            handle.load.attempts.fetch_sub(1, Ordering::AcqRel);
+            handle.load.leave();
             self.shared.waiters.forget(attempt.id);
             return Err(BeginError::Busy);
         }
-        self.accept(attempt, claim, on_disk, outcome, handle.provider).await
+        let shared = match handle.tenure {
+            Some(node) => Arc::new(self.shared.under(node)),
+            None => Arc::clone(&self.shared),
+        };
+        let (provider, meter) = (handle.provider, Arc::clone(&self.shared.meter));
+        let accepted = move || {
+            meter.accepted(provider, action);
+            let _ = on_disk.send(());
+        };
+        let change = Change::AcceptAttempt { attempt: attempt.clone(), claim: claim.clone() };
+        match self.accept(shared, attempt, change, outcome, accepted).await {
+            // The lock drops what is not on disk in its turn, and takes this one from the database, behind the others.
+            Err(NotAccepted::OutOfTurn) => self.leave(route, command, claim).await,
+            Err(NotAccepted::Because(error)) => Err(error),
+            Ok(ticket) => Ok(ticket),
+        }
+    }
+
+    /// Accepts `command` for a lock that is not served here: another node's, or one that is being taken over just now. Its
+    /// node takes the attempt from the database.
+    async fn leave(
+        &self,
+        route: &Route,
+        command: Command,
+        claim: Option<IdempotencyClaim>,
+    ) -> Result<Ticket, BeginError> {
+        if self.shared.store.nodes().is_none() {
+            return Err(BeginError::Busy);
+        }
+        let attempt = new_attempt(route, &command, self.shared.now());
+        let outcome = self.shared.waiters.announce_elsewhere(attempt.id);
+        let queue = self.shared.settings.queue_per_lock;
+        let change = Change::AttemptLeft { attempt: attempt.clone(), command, claim, queue };
+        match self.accept(Arc::clone(&self.shared), attempt, change, outcome, || {}).await {
+            Err(NotAccepted::OutOfTurn) => Err(BeginError::Busy),
+            Err(NotAccepted::Because(error)) => Err(error),
+            Ok(ticket) => Ok(ticket),
+        }
     }
 
     /// Commits the acceptance in a task of its own: a caller that goes away in the middle must not leave an attempt
     /// that is on disk and never runs.
     async fn accept(
         &self,
+        shared: Arc<Shared>,
         attempt: Attempt,
-        claim: Option<IdempotencyClaim>,
-        on_disk: oneshot::Sender<()>,
+        change: Change,
         outcome: OutcomeWatch,
-        provider: Provider,
-    ) -> Result<Ticket, BeginError> {
-        let shared = Arc::clone(&self.shared);
+        accepted: impl FnOnce() + Send + 'static,
+    ) -> Result<Ticket, NotAccepted> {
         let id = attempt.id;
         let accepting = tokio::spawn(async move {
-            let change = Change::AcceptAttempt { attempt: attempt.clone(), claim };
-            match shared.store.commit(change).await {
+            match shared.commit(change).await {
                 Ok(()) => {
-                    shared.meter.accepted(provider, attempt.action);
-                    let _ = on_disk.send(());
+                    if shared.store.nodes().is_some() {
+                        shared.waiters.accepted(attempt.id);
+                    }
+                    accepted();
                     Ok(Ticket { attempt, outcome })
                 }
                 Err(error) => {
@@ -223,15 +260,28 @@ impl Engine {
             Err(_) => {
                 // The store panicked. Nobody will ever wake this attempt's waiter.
                 self.shared.waiters.forget(id);
-                Err(BeginError::Busy)
+                Err(NotAccepted::Because(BeginError::Busy))
             }
         }
     }
 
-    /// Where the outcome of a running attempt will appear; `None` if it has ended.
+    /// Where the outcome of an attempt that is pending in the database will appear; `None` if it has ended since.
     #[must_use]
     pub fn watch(&self, attempt: AttemptId) -> Option<OutcomeWatch> {
-        self.shared.waiters.watch(attempt)
+        let here = self.shared.waiters.watch(attempt);
+        // One that has ended meanwhile is found out about at the next look.
+        here.or_else(|| self.shared.store.nodes().map(|_| self.shared.waiters.await_elsewhere(attempt)))
+    }
+
+    /// Which node commands the hub of an account. What needs the memory of that node has to be asked there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the hub is not served here and the database cannot be read.
+    pub async fn owner_of(&self, account: AccountId) -> Result<Owner, StoreError> {
+        match self.shared.store.nodes() {
+            Some(nodes) if !self.accounts.serves(account).await => nodes.owner_of(account).await,
+            _ => Ok(Owner::Here),
+        }
     }
 
     /// Connects a new hub.
@@ -363,13 +413,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes no new attempts and waits until the running ones have ended, at most for a deadline's length.
+    /// Takes no new attempts and waits until the running ones have ended, at most for a deadline's length. Accounts where
+    /// nothing runs go to other nodes meanwhile.
     pub async fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.accounts.begin_drain();
+        nodes::leave(&self.accounts).await;
         let until = self.shared.now().after(self.shared.settings.deadline);
         while self.shared.waiters.count() > 0 && !self.shared.now().reached(until) {
             self.shared.clock.sleep_until(self.shared.now().after(Duration::from_millis(20))).await;
         }
+        nodes::release_idle(&self.accounts, usize::MAX).await;
     }
 
     fn device_event(&self, device: &Device, kind: EventKind) -> Event {
@@ -392,11 +445,33 @@ async fn whole<T: Send + 'static>(
     tokio::spawn(work).await.unwrap_or(Err(CommitError::Busy))
 }
 
-fn not_accepted(error: CommitError) -> BeginError {
-    match error {
+fn new_attempt(route: &Route, command: &Command, accepted: Moment) -> Attempt {
+    Attempt {
+        id: AttemptId::new_at(accepted.wall),
+        workspace: route.workspace,
+        account: Some(route.account),
+        device: Some(route.device),
+        action: command.action(),
+        created_at: accepted.wall,
+        outcome: None,
+    }
+}
+
+/// Why an acceptance was not committed.
+enum NotAccepted {
+    /// Others for the same lock wait to be taken, and the lock may be gone too.
+    OutOfTurn,
+    /// That is what the caller is told.
+    Because(BeginError),
+}
+
+fn not_accepted(error: CommitError) -> NotAccepted {
+    NotAccepted::Because(match error {
+        CommitError::Conflict(OUT_OF_TURN) => return NotAccepted::OutOfTurn,
+        CommitError::Conflict("queue") => BeginError::Busy,
         CommitError::Conflict("idempotency_key") => BeginError::Repeated,
         CommitError::Conflict(_) => Refusal::NotFound.into(),
-        CommitError::Busy => BeginError::Busy,
+        CommitError::Busy | CommitError::LeaseLost => BeginError::Busy,
         CommitError::Store(error) => BeginError::Store(error),
-    }
+    })
 }

@@ -1,9 +1,11 @@
 //! One supervised task per connected account: connects, reconnects with a growing, jittered pause, passes on what the
 //! hub says to the locks' tasks, and reads the locks back after each reconnection. A dead hub delays no other hub.
 
+mod found;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -16,15 +18,15 @@ use super::shared::Shared;
 use crate::accounts::{Account, LinkState, LinkTrouble};
 use crate::attempts::Attempt;
 use crate::change::Change;
-use crate::devices::{About, Device, DeviceState, OfflineBecause, Reach};
+use crate::devices::{About, Device, OfflineBecause, Reach};
 use crate::events::{Event, EventKind};
-use crate::ids::{DeviceId, NativeId};
+use crate::ids::{DeviceId, NativeId, NodeId};
 use crate::locks::{Reachability, Traits};
 use crate::ports::{CONNECT_LIMIT, Clock, CommitError, ConnectError, Driver, Link, Signal};
 use crate::spaces::Turnover;
 use crate::time::Moment;
 
-/// Signals of one hub that may wait; a driver that is faster than that waits itself.
+/// Signals of one hub that may wait, and that are taken in at one go; a driver that is faster than that waits itself.
 const SIGNALS: usize = 1024;
 
 /// Signals that are kept while the connection is still being made; a driver that says more waits.
@@ -40,6 +42,9 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) enum Order {
     /// End everything of this account and then say so.
     Stop(oneshot::Sender<()>),
+    /// End everything of this account as it stands, for another node to go on, unless an attempt is in a queue or runs.
+    /// Then say whether.
+    Leave(oneshot::Sender<bool>),
     /// Ask the hub once more which locks it has, and where their bolts are.
     Sync,
     /// End everything of this device and delete its record, with what is told about it.
@@ -49,6 +54,8 @@ pub(crate) enum Order {
 /// The way to a session's task.
 pub(crate) struct SessionHandle {
     pub(crate) orders: mpsc::Sender<Order>,
+    /// The node that it serves for.
+    pub(crate) tenure: Option<NodeId>,
     /// Whether devices found from now on start managed.
     pub(crate) manages_new_devices: Arc<AtomicBool>,
     /// Becomes true once the first connection attempt has succeeded (and synced) or failed.
@@ -87,7 +94,7 @@ enum Ended {
     Lost(ConnectError),
     /// The account is being deleted.
     Stopped(oneshot::Sender<()>),
-    /// The engine is gone. What is unfinished stays so, for the next start to settle.
+    /// The engine is gone, or another node has the account. What is unfinished stays so, for the next owner to settle.
     Abandoned,
 }
 
@@ -115,7 +122,7 @@ pub(crate) fn spawn(
 ) -> SessionHandle {
     let (orders, inbox) = mpsc::channel(4);
     let (settled, watch) = tokio::sync::watch::channel(false);
-    let reconnection = account.first_sync_done;
+    let (reconnection, tenure) = (account.first_sync_done, shared.tenure);
     let manages_new_devices = Arc::new(AtomicBool::new(account.manages_new_devices));
     let stands = shared.standings.enter(account.provider);
     let mut session = Session {
@@ -135,11 +142,13 @@ pub(crate) fn spawn(
     };
     session.adopt(devices, leftovers);
     tokio::spawn(session.run(inbox));
-    SessionHandle { orders, manages_new_devices, settled: watch }
+    SessionHandle { orders, tenure, manages_new_devices, settled: watch }
 }
 
 impl Session {
-    fn adopt(&mut self, devices: Vec<Device>, leftovers: Vec<Attempt>) {
+    /// Starts the locks in an order that follows from the hub: ids are chance, and a simulated story must go the same way again.
+    fn adopt(&mut self, mut devices: Vec<Device>, leftovers: Vec<Attempt>) {
+        devices.sort_by(|one, other| one.about.native.cmp(&other.about.native));
         let mut by_device: HashMap<DeviceId, Vec<Attempt>> = HashMap::new();
         for attempt in leftovers {
             if let Some(device) = attempt.device {
@@ -174,7 +183,7 @@ impl Session {
                     let _ = done.send(());
                     return;
                 }
-                Ended::Abandoned => return,
+                Ended::Abandoned => return self.disperse(),
                 Ended::Lost(why) => why,
             };
             self.down(&why).await;
@@ -187,9 +196,16 @@ impl Session {
                     let _ = done.send(());
                     return;
                 }
-                Some(_) => return,
+                Some(_) => return self.disperse(),
                 None => {}
             }
+        }
+    }
+
+    /// Nobody finds the locks any more: their tasks end.
+    fn disperse(self) {
+        for known in self.locks.values() {
+            self.directory.leave(known.device.id, &known.handle);
         }
     }
 
@@ -216,6 +232,11 @@ impl Session {
         match order {
             None => return Some(Ended::Abandoned),
             Some(Order::Stop(done)) => return Some(Ended::Stopped(done)),
+            Some(Order::Leave(done)) => {
+                let leaves = self.leave().await;
+                let _ = done.send(leaves);
+                return leaves.then_some(Ended::Abandoned);
+            }
             Some(Order::Sync) => {
                 if let Some(link) = link {
                     let _ = guarded(link.rediscover()).await;
@@ -227,6 +248,30 @@ impl Session {
             }
         }
         None
+    }
+
+    /// Ends the tasks of all locks as they stand, unless one of them has an attempt. From here on attempts that are accepted
+    /// on this node wait in the database.
+    async fn leave(&mut self) -> bool {
+        let mut closed = Vec::with_capacity(self.locks.len());
+        for known in self.locks.values() {
+            if !known.handle.load.close() {
+                closed.iter().for_each(|handle: &&LockHandle| handle.load.reopen());
+                return false;
+            }
+            closed.push(&known.handle);
+        }
+        let mut leaving = Vec::with_capacity(self.locks.len());
+        for (_, known) in std::mem::take(&mut self.locks) {
+            self.directory.leave(known.device.id, &known.handle);
+            let (done, left) = oneshot::channel();
+            send(&known.handle, Message::Leave(done)).await;
+            leaving.push(left);
+        }
+        for left in leaving {
+            let _ = left.await;
+        }
+        true
     }
 
     /// Ends everything of a device, then deletes its record. If that cannot be stored, the device is served as before.
@@ -241,15 +286,17 @@ impl Session {
         let Some(known) = native.cloned().and_then(|native| self.locks.remove(&native)) else {
             return Err(CommitError::Conflict("device"));
         };
-        self.directory.leave(device);
+        self.directory.leave(device, &known.handle);
         stop_lock(&known.handle).await;
         let change = |told: Vec<Event>| {
             let events = std::iter::once(event.clone()).chain(told).collect();
             Change::DeviceDeleted { device, events }
         };
         let gone = Turnover::Gone(vec![device]);
-        let deleted = self.shared.commit_turnover(self.account.id, &gone, &change).await;
-        if matches!(deleted, Err(CommitError::Busy | CommitError::Store(_))) {
+        let waiting = |attempt: &Attempt| attempt.device == Some(device);
+        let deleting = || self.shared.commit_turnover(self.account.id, &gone, &change);
+        let deleted = self.shared.emptied(waiting, "device", deleting).await;
+        if matches!(deleted, Err(CommitError::Busy | CommitError::LeaseLost | CommitError::Store(_))) {
             self.readopt(known, link).await;
         } else if link.is_some_and(|link| link.let_go(&known.device.about.native)) {
             self.let_go.insert(known.device.about.native);
@@ -344,8 +391,10 @@ impl Session {
         drop(connecting);
         let link = connected.map_err(Ended::Lost)?;
         self.up().await;
-        for signal in early {
-            if let Some(why) = self.on_signal(signal, None).await {
+        let mut early = early.into_iter().peekable();
+        while early.peek().is_some() {
+            let mut said = early.by_ref().take(SIGNALS).collect();
+            if let Some(why) = self.on_signals(&mut said, None).await {
                 return Err(Ended::Lost(why));
             }
         }
@@ -361,6 +410,7 @@ impl Session {
         let clock = Arc::clone(&self.shared.clock);
         let pace = self.driver.resync_pace();
         let mut next = clock.now();
+        let mut said = Vec::new();
         loop {
             let waiting = !self.resync.is_empty();
             tokio::select! {
@@ -371,11 +421,11 @@ impl Session {
                     }
                     next = clock.now();
                 }
-                signal = signals.recv() => {
-                    let Some(signal) = signal else {
+                count = signals.recv_many(&mut said, SIGNALS) => {
+                    if count == 0 {
                         return Ended::Lost(ConnectError::Unreachable("The connection to the hub ended.".to_owned()));
-                    };
-                    if let Some(why) = self.on_signal(signal, Some(link)).await {
+                    }
+                    if let Some(why) = self.on_signals(&mut said, Some(link)).await {
                         return Ended::Lost(why);
                     }
                 }
@@ -421,6 +471,8 @@ impl Session {
             Signal::SubscriptionEnded(native, ended) => self.tell(&native, Message::SubscriptionEnded(ended)),
             Signal::Door(native, open) => self.tell(&native, Message::Door(open)),
             Signal::Denied(native, reason, at) => self.tell(&native, Message::Denied(reason, at)),
+            // Nobody's business until codes are kept here: whoever keeps them asks the lock then.
+            Signal::CodesChanged(native, slot) => tracing::debug!(%native, ?slot, "the codes of a lock were changed"),
             Signal::Answered(native, attempt, answer, at, words) => {
                 self.tell(&native, Message::Answered(Box::new((attempt, answer, at, words))));
             }
@@ -459,7 +511,9 @@ impl Session {
             return;
         }
         let Some(known) = self.locks.get_mut(&about.native) else {
-            self.first_seen(about, traits, link).await;
+            let device = self.found(about);
+            self.record_found(std::slice::from_ref(&device)).await;
+            self.begin_lock(device, traits, link).await;
             return;
         };
         let changed = (known.device.about != about).then(|| Box::new(about.clone()));
@@ -467,34 +521,6 @@ impl Session {
         known.device.state.reach = Reach::Unknown;
         known.traits = Some(traits);
         send(&known.handle, Message::Described { about: changed, traits }).await;
-    }
-
-    async fn first_seen(&mut self, about: About, traits: Traits, link: Option<&Arc<dyn Link>>) {
-        let now = self.shared.now();
-        let device = Device {
-            id: DeviceId::new_at(now.wall),
-            workspace: self.account.workspace,
-            account: self.account.id,
-            provider: self.account.provider,
-            about,
-            nickname: None,
-            custom_metadata: "{}".to_owned(),
-            is_managed: self.manages_new_devices.load(Ordering::Relaxed),
-            time_zone: None,
-            state: DeviceState::default(),
-            created_at: now.wall,
-        };
-        let mut added = self.event(EventKind::DeviceAdded);
-        added.device = Some(device.id);
-        let change = |told: Vec<Event>| {
-            let events = std::iter::once(added.clone()).chain(told).collect();
-            Change::DeviceSeen { device: Box::new(device.clone()), events }
-        };
-        self.shared.record_turnover(self.account.id, &Turnover::Found(device.id), &change).await;
-        let handle = self.start_lock(device, Some(traits), Vec::new());
-        if let Some(link) = link {
-            send(&handle, Message::LinkUp(Arc::clone(link))).await;
-        }
     }
 
     /// The hub is connected; its devices are told of after this. A start of ours that finds everything as it was is
@@ -596,7 +622,7 @@ impl Session {
     async fn stop_locks(&mut self) {
         let mut stopping = Vec::with_capacity(self.locks.len());
         for (_, known) in std::mem::take(&mut self.locks) {
-            self.directory.leave(known.device.id);
+            self.directory.leave(known.device.id, &known.handle);
             let (done, stopped) = oneshot::channel();
             send(&known.handle, Message::Stop(done)).await;
             stopping.push(stopped);

@@ -32,6 +32,8 @@ struct Oracle {
     was_there: bool,
     /// It said, untagged and with nothing known before, that it is where it should be.
     said_there: bool,
+    /// Known or said since the write, however doubtful: it was where it should be, or came back to where it was.
+    perhaps_was_there: bool,
     /// A read asked after the write found it where it was wanted.
     read_there: bool,
     ended: Option<Outcome>,
@@ -63,6 +65,7 @@ impl Oracle {
             Input::Wrote { at, known } if self.writes > 0 && self.wrote_at.is_none() => {
                 self.wrote_at = Some(*at);
                 self.was_there = *known == Known::At(Bolt::Unlocked);
+                self.perhaps_was_there = self.was_there;
             }
             Input::Answered(Answer::Accepted) => self.accepted |= self.wrote_at.is_some(),
             Input::Fact(fact) => {
@@ -70,6 +73,7 @@ impl Oracle {
                 if self.wrote_at.is_some_and(|at| fact.heard.steady >= at.steady) {
                     self.note_hand(&fact.what);
                     self.note_place(&fact.what);
+                    self.note_passage(&fact.what);
                 }
             }
             _ => {}
@@ -92,6 +96,18 @@ impl Oracle {
             }
             _ => {}
         }
+    }
+
+    fn note_passage(&mut self, what: &What) {
+        self.perhaps_was_there |= match *what {
+            What::Moved { to: Bolt::Unlocked, .. }
+            | What::Operated { at: Bolt::Unlocked, .. }
+            | What::Doubt { to: Known::At(Bolt::Unlocked) } => true,
+            What::Operated { at: Bolt::Locked, cause, doubtful, late_cause } => {
+                cause.method != Method::Remote && !doubtful && !late_cause
+            }
+            _ => false,
+        };
     }
 
     fn note_hand(&mut self, what: &What) {
@@ -143,6 +159,7 @@ impl Oracle {
             Some(Outcome::Failure(failure)) => match failure.kind {
                 FailureKind::NoMovement => {
                     prop_assert!(self.accepted, "no movement of what was never accepted");
+                    prop_assert!(!self.perhaps_was_there, "no movement of what may have come and gone");
                 }
                 FailureKind::OutcomeUnknown => prop_assert!(self.writes == 1, "unknown, but never given away"),
                 FailureKind::CommandRejected | FailureKind::PrivacyMode => prop_assert!(self.writes == 1),

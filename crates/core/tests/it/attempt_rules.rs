@@ -444,6 +444,49 @@ fn an_old_state_read_before_a_late_acceptance_is_not_no_movement() {
     assert_eq!(trial.hear(22_100, read(Some(22_000), LOCKED)), ends(failed(FailureKind::NoMovement)));
 }
 
+/// What a lock may say between a command and a read that finds the bolt elsewhere.
+#[test]
+fn a_bolt_that_may_have_come_and_gone_is_not_called_unmoved() {
+    let relocked =
+        |doubtful, late_cause| What::Operated { at: Bolt::Locked, cause: by(Method::Automatic), doubtful, late_cause };
+    let (unknown, unmoved) = (FailureKind::OutcomeUnknown, FailureKind::NoMovement);
+    let rows = [
+        (What::Doubt { to: Known::At(Bolt::Unlocked) }, unknown),
+        (moved(Known::Nothing, Bolt::Unlocked, None), unknown),
+        (moved(WAS_LOCKED, Bolt::Unlocked, Some(by(Method::Manual))), unknown),
+        (What::Operated { at: Bolt::Unlocked, cause: by(Method::Remote), doubtful: true, late_cause: false }, unknown),
+        (relocked(false, false), unknown),
+        (relocked(true, false), unmoved),
+        (relocked(false, true), unmoved),
+        (What::Doubt { to: WAS_LOCKED }, unmoved),
+    ];
+    for (what, kind) in rows {
+        let mut trial = Trial::written(TALKATIVE, WAS_LOCKED);
+        trial.feed(200, &Input::Answered(Answer::Accepted));
+        assert_eq!(trial.hear(300, what), Effect::Nothing, "{what:?}");
+        trial.feed(1_100, &Input::Tick);
+        assert_eq!(
+            trial.hear(1_150, read(Some(1_100), LOCKED)),
+            Effect::Nothing,
+            "{what:?}: it may still be on its way"
+        );
+        assert_eq!(trial.feed(5_200, &Input::Tick), Effect::Ask, "{what:?}");
+        assert_eq!(trial.hear(5_250, read(Some(5_200), LOCKED)), ends(failed(kind)), "{what:?}");
+        let rule = if kind == unknown { Rule::AcceptedPerhapsMoved } else { Rule::AcceptedNotMoved };
+        assert_eq!(trial.rule, Some(rule), "{what:?}");
+    }
+}
+
+#[test]
+fn a_bolt_that_stood_there_and_went_is_not_called_unmoved() {
+    let mut trial = Trial::written(TALKATIVE, Known::At(Bolt::Unlocked));
+    trial.feed(200, &Input::Answered(Answer::Accepted));
+    let relocked = moved(Known::At(Bolt::Unlocked), Bolt::Locked, Some(by(Method::Automatic)));
+    assert_eq!(trial.hear(300, relocked), Effect::Nothing);
+    trial.feed(5_200, &Input::Tick);
+    assert_eq!(trial.hear(5_250, read(Some(5_200), LOCKED)), ends(failed(FailureKind::OutcomeUnknown)));
+}
+
 // --- Written, and no good answer ------------------------------------------------------------------------------------------
 
 #[test]

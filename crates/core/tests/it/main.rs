@@ -20,7 +20,11 @@ mod attempt_rules;
 #[cfg(test)]
 mod details;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod evidence;
+#[cfg(test)]
+mod gentle;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]

@@ -28,6 +28,7 @@ fn route(workspace: WorkspaceId, account: AccountId, device: DeviceId) -> Route 
         can_unlock: true,
         can_configure_auto_lock: true,
         has_keypad: true,
+        is_limited_like_real: false,
     }
 }
 

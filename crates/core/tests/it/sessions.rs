@@ -285,8 +285,23 @@ async fn a_repeat_of_a_report_that_nobody_heard_is_not_a_confirmation() {
         house.pass(2_000).await;
         house.hub.next(0, Deed::Write(vec![(20, Word::Ack), (2_000, Word::Repeat(how))]));
         let ticket = house.unlock(0).await;
-        assert_eq!(house.end(ticket).await, failed(FailureKind::NoMovement));
+        assert_eq!(house.end(ticket).await, failed(FailureKind::OutcomeUnknown), "it may have come and gone");
         assert_eq!(house.moves(0), []);
+        assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Locked));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bolt_that_moved_right_after_a_connection_and_came_back_is_not_called_unmoved() {
+    for how in [How::Untagged, How::Tagged(Method::Automatic, None)] {
+        let house = House::built(1, TALKATIVE, |_| {}).await;
+        let steps = vec![(20, Word::Ack), (300, Word::Move), (300, Word::Tagged(Method::Remote))];
+        house.hub.next(0, Deed::Write(steps));
+        let ticket = house.unlock(0).await;
+        house.pass(600).await;
+        house.hub.moved(0, Bolt::Locked, how).await;
+        assert_eq!(house.end(ticket).await, failed(FailureKind::OutcomeUnknown), "{how:?}: it moved, and came back");
+        assert_eq!(house.state(0).shown_bolt(), Some(Bolt::Locked));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use thumbturn_core::accounts::Account;
@@ -11,7 +11,7 @@ use thumbturn_core::change::{Change, IdempotencyClaim};
 use thumbturn_core::devices::{Device, DeviceState};
 use thumbturn_core::events::{Event, EventKind};
 use thumbturn_core::evidence::{Evidence, Manner, Rule, Step};
-use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId};
+use thumbturn_core::ids::{AccountId, AttemptId, DeviceId, EventId, NativeId};
 use thumbturn_core::ports::{CommitError, Later, Said, Store, StoreError};
 use thumbturn_core::spaces::Occupied;
 
@@ -30,6 +30,8 @@ pub(crate) struct Rows {
     pub(crate) events: Vec<Event>,
     pub(crate) rooms: Rooms,
     pub(crate) commits: usize,
+    /// Locks that can get no record.
+    pub(crate) refuses: HashSet<NativeId>,
     claims: HashSet<(String, &'static str)>,
     seen: HashSet<EventId>,
     faults: Vec<String>,
@@ -41,6 +43,8 @@ pub(crate) struct MemoryStore {
     fails: AtomicBool,
     taken: AtomicBool,
     delay_ms: AtomicU64,
+    /// Commits that are waited for, and the most of them at once.
+    waiting: [AtomicUsize; 2],
 }
 
 impl MemoryStore {
@@ -51,6 +55,7 @@ impl MemoryStore {
             fails: AtomicBool::new(false),
             taken: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
+            waiting: Default::default(),
         }
     }
 
@@ -69,6 +74,23 @@ impl MemoryStore {
 
     pub(crate) fn takes(&self, ms: u64) {
         self.delay_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// How many commits were waited for at once, at most.
+    pub(crate) fn most_waiting(&self) -> usize {
+        self.waiting[1].load(Ordering::Relaxed)
+    }
+
+    fn waits(&self) -> impl Drop + '_ {
+        struct Waits<'a>(&'a AtomicUsize);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let now = self.waiting[0].fetch_add(1, Ordering::Relaxed) + 1;
+        self.waiting[1].fetch_max(now, Ordering::Relaxed);
+        Waits(&self.waiting[0])
     }
 
     /// Everything that broke an invariant.
@@ -101,6 +123,7 @@ impl Store for Server {
     fn commit(&self, change: Change) -> Later<'_, Result<(), CommitError>> {
         Box::pin(async move {
             let delay = self.store.delay_ms.load(Ordering::Relaxed);
+            let _waiting = self.store.waits();
             if delay > 0 {
                 self.store.clock.pass(delay).await;
             }
@@ -176,6 +199,13 @@ impl Rows {
             }
             Change::DeviceChanged { device, state, events } => {
                 self.set_state(device, state)?;
+                self.tell(events);
+            }
+            Change::DevicesFound { devices, events } => {
+                if devices.iter().any(|device| self.refuses.contains(&device.about.native)) {
+                    return Err(CommitError::Conflict("native_id"));
+                }
+                self.devices.extend(devices.into_iter().map(|device| (device.id, device)));
                 self.tell(events);
             }
             Change::DeviceSeen { device, events } => {

@@ -1,13 +1,13 @@
 //! The settings of an MQTT account, and what can be wrong with them.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use serde_json::{Map, Value};
-use url::{Host, Url};
+use url::Url;
 
-use super::{tls, topic};
-use crate::config::{ConfigProblem, keys_of};
+use super::topic;
+use crate::config::{ConfigProblem, keys_of, text_of};
+use crate::{address, tls};
 
 /// The base topic of a Zigbee2MQTT that nobody changed.
 const DEFAULT_BASE_TOPIC: &str = "zigbee2mqtt";
@@ -18,14 +18,8 @@ const DEFAULT_PREFIX: &str = "homeassistant";
 /// How many Zigbee2MQTT hubs one account may have.
 const MOST_BASE_TOPICS: usize = 16;
 
-/// How long a text of the settings may be; a bundle of authorities is the longest.
-const MOST_TEXT: usize = 256 * 1024;
-
 /// How long a user name or a password may be in MQTT, in bytes.
 const MOST_MQTT_TEXT: usize = 65_535;
-
-/// How long a host name may be.
-const MOST_HOST: usize = 253;
 
 const KNOWN_KEYS: &str = "url, username, password, ca_pem, discovery_prefix and zigbee2mqtt_base_topics";
 
@@ -69,23 +63,13 @@ impl Config {
     /// workspace, since each of the two would take the other's commands for a hand at the door.
     #[must_use]
     pub fn hub_key(&self) -> String {
-        let host = self.host.strip_suffix('.').unwrap_or(&self.host);
-        let host = match host.parse::<IpAddr>() {
-            Ok(address) => address.to_canonical().to_string(),
-            Err(_) => host.to_owned(),
-        };
-        let host = if is_this_machine(&host) { "127.0.0.1" } else { &host };
-        with_port(host, self.port)
+        address::key(&self.host, self.port)
     }
 
     /// Where the broker is, as it was given.
     pub(super) fn address(&self) -> String {
-        with_port(&self.host, self.port)
+        address::with_port(&self.host, self.port)
     }
-}
-
-fn with_port(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Reads an MQTT account's settings.
@@ -155,16 +139,6 @@ fn check_credentials(config: &Config) -> Result<(), ConfigProblem> {
     }
 }
 
-/// A text, or nothing where the key is absent or null.
-fn text_of<'a>(keys: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, ConfigProblem> {
-    match keys.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.len() <= MOST_TEXT => Ok(Some(text)),
-        Some(Value::String(_)) => Err(ConfigProblem::new(key, "is too long")),
-        Some(_) => Err(ConfigProblem::new(key, "must be a string")),
-    }
-}
-
 fn broker(url: Option<&str>) -> Result<Config, ConfigProblem> {
     let bad = |problem: &str| ConfigProblem::new("url", problem);
     let url = url.ok_or_else(|| bad("is missing; it looks like mqtt://192.168.1.5:1883"))?;
@@ -180,7 +154,11 @@ fn broker(url: Option<&str>) -> Result<Config, ConfigProblem> {
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
         return Err(bad("must end after the port"));
     }
-    let host = host(&url, tls).map_err(bad)?;
+    if tls && url.host_str().is_some_and(|host| host.starts_with('[')) {
+        // The TLS layer of the MQTT library takes the same text for the address and for the name in the certificate.
+        return Err(bad("cannot use an IPv6 address with TLS: use a host name"));
+    }
+    let host = address::host(&url).map_err(bad)?;
     let port = url.port().unwrap_or(if tls { 8883 } else { 1883 });
     if port == 0 {
         return Err(bad("has the port 0"));
@@ -195,37 +173,6 @@ fn broker(url: Option<&str>) -> Result<Config, ConfigProblem> {
         discovery_prefix: DEFAULT_PREFIX.to_owned(),
         zigbee2mqtt_base_topics: vec![DEFAULT_BASE_TOPIC.to_owned()],
     })
-}
-
-fn host(url: &Url, tls: bool) -> Result<String, &'static str> {
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or("names no host")?;
-    if let Some(address) = host.strip_prefix('[') {
-        // The TLS layer of the MQTT library takes the same text for the address and for the name in the certificate.
-        return if tls {
-            Err("cannot use an IPv6 address with TLS: use a host name")
-        } else {
-            Ok(address.trim_end_matches(']').to_ascii_lowercase())
-        };
-    }
-    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    if !plain {
-        return Err("has a host name that is not plain ASCII");
-    }
-    if host.len() > MOST_HOST {
-        return Err("has a host name of more than 253 characters");
-    }
-    match Host::parse(host) {
-        // An address may be written in many ways: 127.1 is 127.0.0.1.
-        Ok(Host::Ipv4(address)) => Ok(address.to_string()),
-        Ok(_) => Ok(host.to_ascii_lowercase()),
-        Err(_) => Err("has a host that is neither a name nor an address"),
-    }
-}
-
-/// Whether a host is the machine that the server runs on.
-fn is_this_machine(host: &str) -> bool {
-    let address = host.parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
 }
 
 fn topic_root(key: &str, text: &str) -> Result<String, ConfigProblem> {

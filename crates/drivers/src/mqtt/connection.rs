@@ -12,10 +12,11 @@ use rumqttc::{
 };
 use thumbturn_core::ports::{Clock, ConnectError};
 use thumbturn_core::time::Moment;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::config::Config;
-use super::tls;
+use crate::backlog::{Backlog, Share};
+use crate::tls;
 
 /// The largest message taken: the device list of 1,000 locks is 5 MB.
 const LARGEST_IN: usize = 64 * 1024 * 1024;
@@ -35,18 +36,11 @@ const REQUESTS: usize = 1024;
 /// Messages that the broker may owe an acknowledgement for. More than [`super::desk::MOST_OPEN`], so that none waits.
 const IN_FLIGHT: u16 = 1000;
 
-/// Kilobytes of messages that were received and not yet worked through.
-const BACKLOG_KB: usize = 128 * 1024;
-
-/// How long the connection may stand still because of a full backlog. Less than the broker's patience, which is one and a
-/// half times the keep-alive.
-const BACKLOG_LIMIT: Duration = Duration::from_secs(2);
-
 /// What came over the connection, in order.
 #[derive(Debug)]
 pub(super) enum Wire {
     /// A message; the permit is its share of the backlog.
-    Message(Publish, Moment, OwnedSemaphorePermit),
+    Message(Publish, Moment, Share),
     /// The next of our messages was written, under this number.
     Sent(u16),
     /// The broker took the message of this number.
@@ -89,7 +83,7 @@ impl Connection {
         alive: Arc<AtomicBool>,
         wires: mpsc::UnboundedSender<Wire>,
     ) {
-        let backlog = Arc::new(Semaphore::new(BACKLOG_KB));
+        let backlog = Backlog::new();
         let why = loop {
             let event = match self.events.poll().await {
                 Ok(event) => event,
@@ -97,7 +91,7 @@ impl Connection {
             };
             let now = clock.now();
             let wire = match event {
-                Event::Incoming(Packet::Publish(message)) => match share(&backlog, message.payload.len()).await {
+                Event::Incoming(Packet::Publish(message)) => match backlog.room(message.payload.len()).await {
                     Some(share) => Wire::Message(message, now, share),
                     None => break unreachable(&config, "it sends more than this server can take in"),
                 },
@@ -113,13 +107,6 @@ impl Connection {
         alive.store(false, Ordering::Release);
         let _ = wires.send(Wire::Ended(why));
     }
-}
-
-/// Room in the backlog for a message; `None` if there is none for too long.
-async fn share(backlog: &Arc<Semaphore>, bytes: usize) -> Option<OwnedSemaphorePermit> {
-    let kilobytes = u32::try_from(bytes / 1024 + 1).ok()?;
-    let room = Arc::clone(backlog).acquire_many_owned(kilobytes);
-    tokio::time::timeout(BACKLOG_LIMIT, room).await.ok()?.ok()
 }
 
 fn grants(codes: &[SubscribeReasonCode]) -> Vec<bool> {
@@ -147,7 +134,7 @@ async fn options(config: &Config) -> Result<MqttOptions, ConnectError> {
 }
 
 /// Reads the authorities to trust, on a thread of its own: the system's are files.
-async fn trust(config: &Config) -> Result<Arc<rumqttc::tokio_rustls::rustls::ClientConfig>, ConnectError> {
+async fn trust(config: &Config) -> Result<Arc<rustls::ClientConfig>, ConnectError> {
     let ca_pem = config.ca_pem.clone();
     match tokio::task::spawn_blocking(move || tls::client_config(ca_pem.as_deref())).await {
         Ok(Ok(client)) => Ok(client),

@@ -4,16 +4,12 @@
 //! through before the command it belongs to was noted.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rumqttc::{AsyncClient, QoS, SubscribeFilter};
 use thumbturn_core::evidence::Words;
 use thumbturn_core::ids::{AttemptId, NativeId};
-use thumbturn_core::locks::Unavailable;
-use thumbturn_core::ports::{Answer, Clock, NotWritten, Signal};
+use thumbturn_core::ports::{Answer, NotWritten, Signal};
 use thumbturn_core::time::Moment;
-use tokio::sync::Notify;
 
 use super::outbox::Outbox;
 use super::state::State;
@@ -23,35 +19,7 @@ use super::subscriptions::Subscriptions;
 pub(super) const MOST_OPEN: usize = 500;
 
 /// What the session's task and the link hold.
-pub(super) struct Shared {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) alive: Arc<AtomicBool>,
-    /// Something new may be due.
-    pub(super) nudge: Notify,
-    desk: Mutex<Desk>,
-}
-
-impl Shared {
-    pub(super) fn new(clock: Arc<dyn Clock>, alive: Arc<AtomicBool>, desk: Desk) -> Self {
-        Self { clock, alive, nudge: Notify::new(), desk: Mutex::new(desk) }
-    }
-
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether there is a connection to write to.
-    ///
-    /// # Errors
-    /// [`NotWritten::Unavailable`] if not.
-    pub(super) fn connected(&self) -> Result<(), NotWritten> {
-        if self.alive.load(Ordering::Acquire) {
-            Ok(())
-        } else {
-            Err(NotWritten::Unavailable(Unavailable::HubDisconnected))
-        }
-    }
-}
+pub(super) type Shared = crate::session::Shared<Desk>;
 
 /// Whose command a message of ours is, where its acknowledgement matters.
 pub(super) type Owner = Option<(NativeId, AttemptId)>;

@@ -5,24 +5,14 @@ use std::sync::Arc;
 use thumbturn_core::commands::Command;
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::ports::{Gate, Later, Link, NotWritten, Order, ReadId};
-use tokio::task::AbortHandle;
 
 use super::desk::Shared;
+use crate::session::Tasks;
 
 /// A live session. Dropping it ends the tasks and with them the connection and everything queued in it.
 pub(super) struct MqttLink {
     pub(super) shared: Arc<Shared>,
     pub(super) tasks: Tasks,
-}
-
-/// Tasks that end when this is dropped.
-#[derive(Debug)]
-pub(super) struct Tasks(pub(super) Vec<AbortHandle>);
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.0.iter().for_each(AbortHandle::abort);
-    }
 }
 
 /// What is said of a command that is about something else than the bolt.

@@ -5,7 +5,7 @@
 //!
 //! | File | What |
 //! |---|---|
-//! | `config`, `tls`, `brand`, `topic` | settings, trust, makers, topics |
+//! | `config`, `topic` | settings, topics |
 //! | `connection` | one connection to the broker: options, what comes over it, what its errors mean |
 //! | `session` | the task that works through what comes, in order |
 //! | `link` | commands and reads of the engine |
@@ -19,7 +19,6 @@
 //! retained, never `TOGGLE`. What the broker kept, what a hub repeats from its cache and what a hub assumes is never told as
 //! a lock's word. One empty or broken list removes no lock. Nothing of a payload that may hold a code is logged.
 
-mod brand;
 mod config;
 mod connection;
 mod desk;
@@ -31,7 +30,6 @@ mod quote;
 mod session;
 mod state;
 mod subscriptions;
-mod tls;
 mod topic;
 mod zigbee2mqtt;
 
@@ -48,10 +46,11 @@ pub use self::config::{Config, parse_config};
 
 use self::connection::Connection;
 use self::desk::{Desk, Shared};
-use self::link::{MqttLink, Tasks};
+use self::link::MqttLink;
 use self::outbox::Outbox;
-use self::session::{Phase, Session};
+use self::session::Session;
 use self::state::State;
+use crate::session::{Phase, Tasks, started};
 
 /// How long the start of a session may hold up the connection to the engine: with the 3 s that a connection takes at most,
 /// this stays below [`thumbturn_core::ports::CONNECT_LIMIT`].
@@ -92,21 +91,8 @@ impl MqttDriver {
         let pump = tokio::spawn(connection.pump(config, Arc::clone(&self.clock), alive, wires));
         let tasks = Tasks(vec![pump.abort_handle(), tokio::spawn(session.run()).abort_handle()]);
         let link = MqttLink { shared, tasks };
-        started(phases).await?;
+        started(phases, START_LIMIT, "The MQTT session ended.").await?;
         Ok(Arc::new(link))
-    }
-}
-
-/// Waits until the locks were told, so that the engine knows them before it commands them.
-async fn started(mut phases: watch::Receiver<Phase>) -> Result<(), ConnectError> {
-    let told = phases.wait_for(|phase| *phase != Phase::Starting);
-    match tokio::time::timeout(START_LIMIT, told).await {
-        Ok(Ok(phase)) => match &*phase {
-            Phase::Ended(why) => Err(why.clone()),
-            Phase::Starting | Phase::Synced => Ok(()),
-        },
-        Ok(Err(_)) => Err(ConnectError::Unreachable("The MQTT session ended.".to_owned())),
-        Err(_) => Ok(()),
     }
 }
 

@@ -14,23 +14,13 @@ use super::desk::Shared;
 use super::outbox::Outbox;
 use super::state::Message;
 use super::zigbee2mqtt;
+use crate::session::Phase;
 
 /// Above this size a device list is parsed on a thread of its own: 1,000 locks take tens of milliseconds.
 const LONG_LIST: usize = 32 * 1024;
 
 /// How many topics one line names.
 const MOST_NAMED: usize = 10;
-
-/// How far a session is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// The locks are still being told.
-    Starting,
-    /// They were told.
-    Synced,
-    /// The connection is over.
-    Ended(ConnectError),
-}
 
 /// See the module.
 pub(super) struct Session {

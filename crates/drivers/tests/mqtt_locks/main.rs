@@ -2,6 +2,10 @@
 //! count what their bolts really did.
 
 #[cfg(test)]
+mod conformance {
+    thumbturn_conformance::promises!(crate::house::site);
+}
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod mqtt_broker;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thumbturn_core::attempts::{Attempt, FailureKind, Outcome};
 use thumbturn_core::devices::DeviceState;
+use thumbturn_core::evidence::{Evidence, Step};
 use thumbturn_core::ids::AttemptId;
 use thumbturn_core::locks::Bolt;
 use thumbturn_core::ports::Clock;
@@ -24,6 +25,9 @@ const LATELY: Duration = Duration::from_secs(8);
 /// How long the settling of left-over attempts may take after a start: the engine's wait, and a connection.
 const RECOVERY: Duration = Duration::from_secs(25);
 
+/// What is heard within so short a time may have been heard in another order.
+const TIE: Duration = Duration::from_millis(10);
+
 /// What the judge knows of one attempt.
 pub(super) struct Case {
     pub(super) lock: usize,
@@ -32,6 +36,8 @@ pub(super) struct Case {
     life: u32,
     written: Option<Moment>,
     pub(super) ended: Option<Outcome>,
+    /// When its end was decided: its commit may have been held up.
+    decided: Option<Duration>,
     /// Whether the bolt was there, and was known to be elsewhere, when the command was written.
     was_there: bool,
     was_known: bool,
@@ -59,6 +65,7 @@ impl Judge {
             life: books.life,
             written: None,
             ended: None,
+            decided: None,
             was_there: false,
             was_known: false,
             was_known_elsewhere: false,
@@ -150,6 +157,14 @@ impl Books {
         let running = self.locks.get(index).and_then(|lock| lock.open.first().copied());
         if let Some(case) = running.and_then(|id| self.cases.get_mut(&id)) {
             case.reads += 1;
+        }
+    }
+
+    /// What led to an attempt's end is on disk.
+    pub(super) fn decided(&mut self, id: AttemptId, evidence: &Evidence) {
+        if let Some(case) = self.cases.get_mut(&id) {
+            let after = evidence.first(|step| matches!(step, Step::Ended(_)));
+            case.decided = after.map(|after| case.accepted.steady + after);
         }
     }
 
@@ -254,6 +269,7 @@ impl Books {
                     format!("{id} ended as no_movement, and the bolt was {wanted:?} all the time")
                 });
                 self.check(accepted, index, || format!("{id} ended as no_movement, and nobody had accepted it"));
+                self.check_unmoved(id, index, wanted, now.steady);
             }
             FailureKind::LockJammed => {
                 self.check(was(Place::Stuck), index, || format!("{id} ended as lock_jammed, and nothing was stuck"));
@@ -275,6 +291,22 @@ impl Books {
             }
             _ => {}
         }
+    }
+
+    /// A bolt that came to where it should be, as its lock said, was moved, wherever it is by now. (A lock that counts may
+    /// say it under a count that was heard before.) What is heard in the same moment as the read that decides may come after it.
+    fn check_unmoved(&mut self, id: AttemptId, index: usize, wanted: Bolt, now: Duration) {
+        let lock = &self.locks[index];
+        let (counts, door) = (lock.manners == Manners::Counted, lock.door.look());
+        let decided = self.cases.get(&id).and_then(|case| case.decided).unwrap_or(now);
+        let said = door
+            .came_by(id)
+            .zip(door.words.of(wanted))
+            .is_some_and(|(came, heard)| came <= heard && heard + TIE <= decided);
+        drop(door);
+        self.check(counts || !said, index, || {
+            format!("P7: {id} ended as no_movement, and the bolt had moved, as its lock said")
+        });
     }
 
     /// Where nothing went wrong, an attempt ends as well as its lock can tell, and costs its battery nothing.

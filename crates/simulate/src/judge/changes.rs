@@ -28,8 +28,9 @@ impl Judge {
         self.books().counts.commits += 1;
         match change {
             Change::AcceptAttempt { attempt, .. } => self.accepted(attempt, asked),
-            Change::FinishAttempt { attempt, outcome, state, events, .. } => {
+            Change::FinishAttempt { attempt, outcome, evidence, state, events, .. } => {
                 let mut books = self.books();
+                books.decided(*attempt, evidence);
                 let story_fits = books.one_story(*attempt, outcome, state.as_ref(), events);
                 let lock = books.cases.get(attempt).map_or(0, |case| case.lock);
                 books.check(story_fits.is_ok(), lock, || {
@@ -46,14 +47,19 @@ impl Judge {
                 books.state(*device, state, asked);
                 books.events(events, asked);
             }
-            Change::DeviceSeen { device, events } => {
-                let mut books = self.books();
-                books.seen(device);
-                books.state(device.id, &device.state, asked);
-                books.events(events, asked);
-            }
+            Change::DevicesFound { devices, events } => self.seen(devices, events, asked),
+            Change::DeviceSeen { device, events } => self.seen(std::slice::from_ref(device), events, asked),
             _ => {}
         }
+    }
+
+    fn seen(&self, devices: &[Device], events: &[Event], asked: Moment) {
+        let mut books = self.books();
+        for device in devices {
+            books.seen(device);
+            books.state(device.id, &device.state, asked);
+        }
+        books.events(events, asked);
     }
 
     /// The store refused a change because a condition did not hold.

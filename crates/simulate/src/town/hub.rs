@@ -305,6 +305,10 @@ impl Hub {
         let resent = deed.resent && self.lock(n, |lock| lock.manners == Manners::Terse);
         tokio::spawn(Arc::clone(&self).accompany(n, attempt, wanted, before, deed.clone()));
         Arc::clone(&self).run(n, attempt, wanted, deed.motion, deed.telling).await;
+        if let Some(ms) = deed.back_after {
+            self.clock.pass(ms).await;
+            self.turn(n, wanted.other(), Method::Automatic).await;
+        }
         if resent {
             self.clock.pass(COMMAND_AGAIN_MS).await;
             self.lock(n, |lock| lock.door.look().line(self.now(), format_args!("its hub sends {attempt} again")));
@@ -351,8 +355,11 @@ impl Hub {
             }
             let mut door = lock.door.look();
             let moved = place.is_some_and(|place| place != door.place());
-            if let Some(place) = place {
+            // Its motor has run, and it says so, also where there was nothing to move.
+            if place.is_some() || said == Said::At(wanted) {
                 door.run(attempt);
+            }
+            if let Some(place) = place {
                 door.go(place, Mover::Command(attempt), self.now());
             }
             let now_at = door.place();

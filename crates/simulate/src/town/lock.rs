@@ -82,6 +82,8 @@ pub(crate) struct Deed {
     pub(crate) stale: bool,
     /// The hub sends it again after 13 s.
     pub(crate) resent: bool,
+    /// So many milliseconds after it has told of its movement, the lock moves the bolt back by itself.
+    pub(crate) back_after: Option<u64>,
 }
 
 impl Deed {
@@ -94,6 +96,7 @@ impl Deed {
             claimed: false,
             stale: false,
             resent: false,
+            back_after: None,
         }
     }
 
@@ -140,6 +143,10 @@ impl Deed {
             Trouble::Lost => {
                 deed.answer = None;
                 deed.motion = Motion::Still;
+            }
+            Trouble::CameBack => {
+                deed.motion = Motion::Arrives(quick.min(600));
+                deed.back_after = Some(dice.between(5, 300));
             }
             Trouble::Unsure => deed.motion = Motion::Forgets(quick),
             _ => {}

@@ -63,6 +63,8 @@ troubles! {
     Vanished = "moved in silence";
     /// The command is lost on its way.
     Lost = "command lost";
+    /// The bolt moves and comes back at once, and what is said of it may be an old report said again.
+    CameBack = "moved and came back";
     /// The lock says that it does not know where its bolt is.
     Unsure = "position unknown to the lock";
     /// The next connection is greeted with an old position as if it were new.

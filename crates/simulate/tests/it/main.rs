@@ -74,6 +74,8 @@ const REGRESSIONS: &[(u64, u64, u64, u64)] = &[
     (300_000, 14, 3, 79),
     // A hand turn that might have been an old report said again was left out of account.
     (1_000_000, 90_001, 7, 18),
+    // A lock that had nothing to move said that it had been told to from afar, and the judge did not believe it.
+    (300_000, 778, 3, 78),
 ];
 
 #[test]

@@ -17,7 +17,7 @@ use tokio_postgres::{Error, Statement as Prepared};
 
 use super::connect::Link;
 use super::execute::{Failure, Fault, bind};
-use super::news;
+use super::{many, news};
 use crate::error::unavailable;
 use crate::statement::{Expect, Statement, Value};
 use crate::writer::{Answer, Plan, Waiting};
@@ -25,9 +25,12 @@ use crate::writer::{Answer, Plan, Waiting};
 /// How long the database may take for one round of answers.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Says in the transaction which batch of which writer it is: see `writers` in the schema.
-const MARK: &str =
-    "INSERT INTO writers (id, batch) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET batch = excluded.batch";
+/// Says in the transaction which batch of which writer it is (see `writers` in the schema), and puts the end of a node's
+/// lease off. Of a writer that was ended nothing is written: it touches no row then. While the transaction is open nobody can
+/// end it.
+const MARK: &str = "UPDATE writers SET batch = $2, \
+     lease_until = CASE WHEN lease_until IS NOT NULL THEN clock_timestamp() + interval '5 s' END \
+     WHERE id = $1 AND NOT ended";
 
 /// Takes `$2` times for events from the common clock, none before `$1`, and gives the last of them. Whoever asks next
 /// waits for the commit.
@@ -41,6 +44,8 @@ pub(super) enum Trouble {
     Lost(Fault),
     /// It is not: the database refuses.
     Refused(Fault),
+    /// It is not: this writer was ended.
+    Fenced,
     /// Nobody knows: the connection was lost in the commit. These are the answers if it is.
     Unsure(Vec<Answer>, Fault),
 }
@@ -74,6 +79,16 @@ struct Step<'a> {
     args: &'a [Value],
     commit_time: i64,
     expect: Expect,
+}
+
+/// Statements of one text, ready to be sent as one.
+struct Many<'a> {
+    prepared: Prepared,
+    /// Whether they go out as one over lists; otherwise there is but one.
+    is_list: bool,
+    rows: Vec<(&'a [Value], i64)>,
+    /// Whose they are, and what each must have done.
+    whose: Vec<(usize, Expect)>,
 }
 
 /// The statements of our own around those of the changes.
@@ -126,6 +141,30 @@ impl Batch<'_> {
         Ok(Step { prepared, args: &statement.args, commit_time, expect: statement.expect })
     }
 
+    /// The statements of a group, as one over lists where they have such a form; one alone goes out as it is.
+    async fn all_ready<'b>(&mut self, group: &many::Group<'b>) -> Result<Vec<Many<'b>>, Failure> {
+        let mut ready: Vec<Many<'b>> = Vec::with_capacity(1);
+        for (change, statement) in &group.members {
+            let Step { prepared, args, expect, .. } = self.ready(statement, 0).await?;
+            match ready.first_mut() {
+                Some(first) => {
+                    first.rows.push((args, 0));
+                    first.whose.push((*change, expect));
+                }
+                None => {
+                    let (rows, whose) = (vec![(args, 0)], vec![(*change, expect)]);
+                    ready.push(Many { prepared, is_list: false, rows, whose });
+                }
+            }
+        }
+        if let Some(first) = ready.first_mut().filter(|first| first.rows.len() > 1) {
+            let text = many::over_lists(group.sql, first.prepared.params());
+            let text = text.ok_or(Failure::Refused(Fault::Unfit(group.sql)))?;
+            (first.prepared, first.is_list) = (self.link.prepare(&text).await?, true);
+        }
+        Ok(ready)
+    }
+
     async fn frame(&mut self) -> Result<Frame, Trouble> {
         Ok(Frame {
             begin: self.link.prepare("BEGIN").await?,
@@ -142,42 +181,48 @@ impl Batch<'_> {
         let waiting = self.waiting;
         let (writer, number) = (self.writer.clone(), self.number.clone());
         let mark = [writer, number];
-        let mut steps = vec![told(&frame.begin)];
-        steps.push(Step { args: &mark, ..told(&frame.mark) });
-        let mut events = Vec::new();
-        for statement in waiting.iter().flat_map(|waiting| &waiting.plan.statements) {
-            match self.ready(statement, 0).await {
-                Ok(step) if is_event(statement) => events.push(step),
-                Ok(step) => steps.push(step),
+        let opening = vec![told(&frame.begin), Step { args: &mark, ..told(&frame.mark) }];
+        let (mut changes, mut events) = (Vec::new(), Vec::new());
+        for group in many::groups(waiting) {
+            let is_events = group.members.iter().any(|(_, statement)| is_event(statement));
+            match self.all_ready(&group).await {
+                Ok(ready) if is_events => events.extend(ready),
+                Ok(ready) => changes.extend(ready),
                 // Nothing was sent yet. Alone it fails alone.
                 Err(failure) => return failed(failure).map(Err),
             }
         }
+        let count = waiting_events(waiting);
+        let first = self.now_for(count);
         let news = self.news();
-        steps.extend(news.iter().map(|text| Step { args: std::slice::from_ref(text), ..told(&frame.notify) }));
-
-        let first = self.now_for(events.len());
-        let (done, last) = self.answers_and_tick(steps, frame, first, events.len()).await?;
-        let rows = match count(waiting, done) {
+        let news = news.iter().map(|news| Step { args: news, ..told(&frame.notify) }).collect();
+        let sent = self.steps(opening).chain(self.many(&changes)).chain(self.steps(news));
+        let (done, last) = self.answers_and_tick(sent, frame, first, count).await?;
+        if is_fenced(&done) {
+            self.answers(vec![told(&frame.rollback)]).await?;
+            return Err(Trouble::Fenced);
+        }
+        let rows = match sum_up(waiting.len(), &changes, done) {
             Ok(rows) => rows,
             Err(failure) => return failed(failure).map(Err),
         };
-        for (event, time) in events.iter_mut().zip(times(last, waiting_events(waiting))) {
-            event.commit_time = time;
+        let times = times(last, count);
+        for ((_, time), at) in events.iter_mut().flat_map(|event| &mut event.rows).zip(times) {
+            *time = at;
         }
-        self.close(frame, events, rows).await
+        self.close(frame, &events, rows).await
     }
 
     /// The last round: the events, and the commit behind them.
     async fn close(
         &mut self,
         frame: &Frame,
-        events: Vec<Step<'_>>,
+        events: &[Many<'_>],
         rows: Vec<u64>,
     ) -> Result<Result<Vec<u64>, CommitError>, Trouble> {
         let unsure = |fault| Trouble::Unsure(rows.iter().copied().map(Ok).collect(), fault);
-        let steps = events.into_iter().chain([told(&frame.commit)]).collect();
-        let mut answers = match timeout(LONGEST, self.send(steps)).await {
+        let sent = self.many(events).chain(self.steps(vec![told(&frame.commit)]));
+        let mut answers = match timeout(LONGEST, in_order(sent)).await {
             Ok(answers) => answers,
             Err(_) => return Err(unsure(Fault::Silent)),
         };
@@ -206,10 +251,14 @@ impl Batch<'_> {
         let mark = [self.writer.clone(), self.number.clone()];
         let news = self.news();
         let mut opening = vec![told(&frame.begin), Step { args: &mark, ..told(&frame.mark) }];
-        opening.extend(news.iter().map(|text| Step { args: std::slice::from_ref(text), ..told(&frame.notify) }));
+        opening.extend(news.iter().map(|news| Step { args: news, ..told(&frame.notify) }));
         let count = waiting_events(waiting);
         let first = self.now_for(count);
-        let (done, last) = self.answers_and_tick(opening, frame, first, count).await?;
+        let (done, last) = self.answers_and_tick(self.steps(opening), frame, first, count).await?;
+        if is_fenced(&done) {
+            self.answers(vec![told(&frame.rollback)]).await?;
+            return Err(Trouble::Fenced);
+        }
         for answer in done {
             answer?;
         }
@@ -253,11 +302,11 @@ impl Batch<'_> {
         }
     }
 
-    /// What other processes are told, if the batch is committed.
-    fn news(&self) -> Vec<Value> {
+    /// What other processes are told, if the batch is committed: channels and texts.
+    fn news(&self) -> Vec<[Value; 2]> {
         let Value::Text(writer) = self.writer else { return Vec::new() };
-        let stale = self.waiting.iter().flat_map(|waiting| &waiting.plan.stale);
-        news::told(writer, stale).into_iter().map(Value::Text).collect()
+        let told = news::told(writer, self.waiting.iter().map(|waiting| &waiting.plan));
+        told.into_iter().map(|told| told.map(Value::Text)).collect()
     }
 
     fn now_for(&self, events: usize) -> [Value; 2] {
@@ -265,17 +314,18 @@ impl Batch<'_> {
     }
 
     /// Sends the steps and, if there are events, takes their times behind them: gives the last one.
-    async fn answers_and_tick(
-        &self,
-        steps: Vec<Step<'_>>,
-        frame: &Frame,
+    async fn answers_and_tick<'b>(
+        &'b self,
+        steps: impl Iterator<Item = Sending<'b>>,
+        frame: &'b Frame,
         tick: [Value; 2],
         events: usize,
     ) -> Result<(Vec<Result<u64, Error>>, i64), Trouble> {
         if events == 0 {
-            return Ok((self.answers(steps).await?, 0));
+            let answers = timeout(LONGEST, in_order(steps)).await.map_err(|_| Trouble::Lost(Fault::Silent))?;
+            return Ok((answers, 0));
         }
-        let sent = self.steps(steps).map(|step| -> Sent<'_> { Box::pin(async move { Ok((step.await?, 0)) }) });
+        let sent = steps.map(|step| -> Sent<'_> { Box::pin(async move { Ok((step.await?, 0)) }) });
         let last: Sent<'_> = Box::pin(async {
             let params: Vec<_> = bind(&tick, 0).collect();
             let params: Vec<_> =
@@ -302,17 +352,27 @@ impl Batch<'_> {
         in_order(self.steps(steps)).await
     }
 
-    fn steps<'b>(
-        &'b self,
-        steps: Vec<Step<'b>>,
-    ) -> impl Iterator<Item = impl Future<Output = Result<u64, Error>> + 'b> {
+    fn steps<'b>(&'b self, steps: Vec<Step<'b>>) -> impl Iterator<Item = Sending<'b>> {
         let client = &self.link.client;
-        steps
-            .into_iter()
-            .map(move |step| async move { client.execute_raw(&step.prepared, bind(step.args, step.commit_time)).await })
+        steps.into_iter().map(move |step| -> Sending<'b> {
+            Box::pin(async move { client.execute_raw(&step.prepared, bind(step.args, step.commit_time)).await })
+        })
+    }
+
+    fn many<'b>(&'b self, all: &'b [Many<'b>]) -> impl Iterator<Item = Sending<'b>> {
+        let client = &self.link.client;
+        all.iter().map(move |many| -> Sending<'b> {
+            Box::pin(async move {
+                match many.rows.first() {
+                    Some((args, time)) if !many.is_list => client.execute_raw(&many.prepared, bind(args, *time)).await,
+                    _ => client.execute_raw(&many.prepared, many::columns(&many.rows)).await,
+                }
+            })
+        })
     }
 }
 
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<u64, Error>> + 'a>>;
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<(u64, i64), Error>> + 'a>>;
 
 /// Starts all futures in order, then waits for all. The client library sends a request when its future is first polled.
@@ -356,29 +416,52 @@ fn times(last: i64, count: usize) -> impl Iterator<Item = i64> {
     last - count + 1..=last
 }
 
-/// The rows that each change touched, or the first failure. The first two answers are to the frame.
-fn count(waiting: &[Waiting], answers: Vec<Result<u64, Error>>) -> Result<Vec<u64>, Failure> {
+/// Whether the second statement, which marks the batch, found that its writer was ended.
+fn is_fenced(answers: &[Result<u64, Error>]) -> bool {
+    matches!(answers, [Ok(_), Ok(0), ..])
+}
+
+/// The rows that each of `count` changes touched, or the first failure. The first two answers are to the frame.
+fn sum_up(count: usize, changes: &[Many<'_>], answers: Vec<Result<u64, Error>>) -> Result<Vec<u64>, Failure> {
     let mut answers = answers.into_iter();
     for framed in answers.by_ref().take(2) {
         framed?;
     }
-    let one = |waiting: &Waiting| {
-        let changes = waiting.plan.statements.iter().filter(|statement| !is_event(statement));
-        // The statement first: `zip` must take no answer that belongs to the next change.
-        sum(changes.map(|statement| statement.expect).zip(answers.by_ref()))
-    };
-    waiting.iter().map(one).collect()
+    let mut rows = vec![0; count];
+    for (many, answer) in changes.iter().zip(answers) {
+        let touched = answer?;
+        if !many.is_list {
+            for (change, expect) in &many.whose {
+                rows[*change] += kept(*expect, touched)?;
+            }
+            continue;
+        }
+        // Each has a row of its own. If one is missing, nobody knows whose until they are tried one by one.
+        if touched != many.whose.len() as u64 {
+            let first = many.whose.iter().find_map(|(_, expect)| match expect {
+                Expect::Rows(_, conflict) => Some(*conflict),
+                Expect::Any => None,
+            });
+            return Err(Failure::Conflict(first.unwrap_or("row")));
+        }
+        many.whose.iter().for_each(|(change, _)| rows[*change] += 1);
+    }
+    Ok(rows)
+}
+
+/// So many rows, if that is what the statement must touch.
+fn kept(expect: Expect, rows: u64) -> Result<u64, Failure> {
+    match expect {
+        Expect::Rows(expected, conflict) if rows != expected => Err(Failure::Conflict(conflict)),
+        _ => Ok(rows),
+    }
 }
 
 /// How many rows were touched, if each statement did what it must.
 fn sum(answers: impl Iterator<Item = (Expect, Result<u64, Error>)>) -> Result<u64, Failure> {
     let mut total = 0;
     for (expect, answer) in answers {
-        let rows = answer?;
-        match expect {
-            Expect::Rows(expected, conflict) if rows != expected => return Err(Failure::Conflict(conflict)),
-            _ => total += rows,
-        }
+        total += kept(expect, answer?)?;
     }
     Ok(total)
 }

@@ -18,10 +18,11 @@ const STATEMENTS_KEPT: usize = 256;
 const LEAVE: Duration = Duration::from_secs(1);
 
 /// What every session is told. A commit that was answered is on disk, whatever the database's own default; one that the
-/// database was configured to do even more for stays so. An open transaction of a node that went silent ends.
+/// database was configured to do even more for stays so. An open transaction of a node that went silent ends: others wait for
+/// it, and for its lease.
 const SESSION: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') IN ('off', 'local'); \
-     SET idle_in_transaction_session_timeout = '20s'; \
+     SET idle_in_transaction_session_timeout = '3s'; \
      SET default_transaction_isolation = 'read committed'; \
      SET default_transaction_read_only = off; \
      SET client_min_messages = error";

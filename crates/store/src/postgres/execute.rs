@@ -1,5 +1,6 @@
 //! Values and rows, and what the errors of PostgreSQL mean.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::error::Error as StdError;
 use std::io;
@@ -10,6 +11,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, WrongType, to_sql_checked};
 use tokio_postgres::{Error, Row as Answered};
 
 use crate::error::Corrupt;
+use crate::sql::EACH;
 use crate::statement::{Row, Value};
 
 /// What went wrong with the database.
@@ -24,6 +26,9 @@ pub(super) enum Fault {
     /// Another server commands the hubs now.
     #[error("another server has taken the database")]
     Taken,
+    /// This node was ended.
+    #[error("the lease of this node is over")]
+    Fenced,
     /// A fault of ours.
     #[error("the values do not fit the statement: {0}")]
     Unfit(&'static str),
@@ -145,6 +150,11 @@ impl ToSql for Bound<'_> {
                 None => text.to_sql(kind, out),
                 Some(escaped) => escaped.to_sql(kind, out),
             },
+            // A list: see `in_postgres`.
+            (Value::Text(text), &Type::JSON) => {
+                out.extend_from_slice(text.as_bytes());
+                Ok(IsNull::No)
+            }
             _ => Err(WrongType::new::<i64>(kind.clone()).into()),
         }
     }
@@ -154,6 +164,11 @@ impl ToSql for Bound<'_> {
     }
 
     to_sql_checked!();
+}
+
+/// The text of a query as PostgreSQL understands it.
+pub(super) fn in_postgres(sql: &str) -> Cow<'_, str> {
+    if sql.contains(EACH) { sql.replace(EACH, "json_array_elements_text(").into() } else { sql.into() }
 }
 
 /// The values of a statement, in the order of its placeholders.

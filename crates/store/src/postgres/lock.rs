@@ -16,7 +16,8 @@ const RETRY: Duration = Duration::from_millis(50);
 /// Waits for its turn; let go at the end of the transaction. The numbers of the locks are "thub" and "thum".
 pub(super) const FOR_SCHEMA: &str = "SELECT pg_advisory_xact_lock(1952609645, hashtext(current_schema()))";
 
-const TRY_SERVER: &str = "SELECT pg_try_advisory_lock(1952609634, hashtext(current_schema()))";
+const TRY_ALONE: &str = "SELECT pg_try_advisory_lock(1952609634, hashtext(current_schema()))";
+const TRY_SHARED: &str = "SELECT pg_try_advisory_lock_shared(1952609634, hashtext(current_schema()))";
 
 /// Ends a connection of ours that the database still believes in. Its number may belong to another by now.
 const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -24,10 +25,17 @@ const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
 
 /// Takes the server's lock, if it can be had within `patience`. A former connection of this process may still hold it:
 /// it is ended, and with it whatever it was doing.
-pub(super) async fn of_server(link: &Link, former: Option<&(i32, String)>, patience: Duration) -> Result<bool, Error> {
+/// Nodes hold it together.
+pub(super) async fn of_server(
+    link: &Link,
+    is_shared: bool,
+    former: Option<&(i32, String)>,
+    patience: Duration,
+) -> Result<bool, Error> {
+    let try_lock = if is_shared { TRY_SHARED } else { TRY_ALONE };
     let until = Instant::now() + patience;
     loop {
-        if link.client.query_one(TRY_SERVER, &[]).await?.try_get(0)? {
+        if link.client.query_one(try_lock, &[]).await?.try_get(0)? {
             return Ok(true);
         }
         end_former(link, former).await?;

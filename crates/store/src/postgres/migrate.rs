@@ -72,8 +72,7 @@ async fn within(link: &Link, name: &str, key_path: &Path, role: Role) -> Result<
     }
     if version == 0 {
         let secrets = Secrets::read_or_make(key_path)?;
-        link.client.batch_execute(BEFORE).await.map_err(failed)?;
-        take_steps(link, version).await.map_err(failed)?;
+        make(link).await.map_err(failed)?;
         let sql = "INSERT INTO settings (key, value) VALUES ('key_fingerprint', $1)";
         link.client.execute(sql, &[&secrets.fingerprint()]).await.map_err(failed)?;
         return Ok(secrets);
@@ -100,6 +99,12 @@ async fn within(link: &Link, name: &str, key_path: &Path, role: Role) -> Result<
     Ok(secrets)
 }
 
+/// Makes the schema in an empty database.
+pub(super) async fn make(link: &Link) -> Result<(), Error> {
+    link.client.batch_execute(BEFORE).await?;
+    take_steps(link, 0).await
+}
+
 async fn version(link: &Link) -> Result<i64, Error> {
     let there = "SELECT to_regclass('schema_version') IS NOT NULL";
     if !link.client.query_one(there, &[]).await?.try_get(0)? {
@@ -111,6 +116,7 @@ async fn version(link: &Link) -> Result<i64, Error> {
 async fn take_steps(link: &Link, version: i64) -> Result<(), Error> {
     for (step, number) in STEPS.iter().zip(1_i64..).filter(|(_, number)| *number > version) {
         link.client.batch_execute(&for_postgres(step.sql)).await?;
+        link.client.batch_execute(step.on_postgres).await?;
         link.client.execute("INSERT INTO schema_version (version) VALUES ($1)", &[&number]).await?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Row as Answered;
 
 use super::connect::{Link, SharedConnector};
-use super::execute::{Failure, Fault, PgRow, bind};
+use super::execute::{Failure, Fault, PgRow, bind, in_postgres};
 use crate::error::unavailable;
 use crate::reader::READS_WAITING;
 use crate::statement::{Query, Value};
@@ -85,7 +85,7 @@ impl Shared {
             None => self.connector.connect("reads", None).await?,
         };
         let reading = async {
-            let prepared = link.prepare(sql).await?;
+            let prepared = link.prepare(&in_postgres(sql)).await?;
             let params: Vec<_> = bind(args, 0).collect();
             let params: Vec<_> =
                 params.iter().map(|value| value as &(dyn tokio_postgres::types::ToSql + Sync)).collect();

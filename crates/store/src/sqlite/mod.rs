@@ -2,7 +2,11 @@
 
 mod execute;
 mod open;
+#[cfg(test)]
+mod plans;
 mod pool;
+mod room;
+mod source;
 mod writer;
 
 use std::path::Path;
@@ -13,6 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 pub(crate) use execute::{Failure, begin, commit, fetch, rollback, rollback_to, run, savepoint};
 pub(crate) use open::open;
 pub(crate) use pool::Pool;
+pub(crate) use source::Source;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS_LEAVE: Duration = Duration::from_millis(100);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::writer::{Parts, start};
-use super::{Pool, open_writer};
+use super::{Pool, open_writer, room};
 use crate::caches::Caches;
 use crate::error::OpenError;
 use crate::files::{self, DATABASE_FILE};
@@ -32,6 +32,9 @@ pub(crate) fn open(options: OpenOptions) -> Result<Store, OpenError> {
     let last_event = newest_event(&connection).map_err(failed)?;
     let readers = Pool::open(&path, options.vfs.as_deref(), options.readers).map_err(failed)?;
     let caches = Arc::new(Caches::new());
+    if options.log_room && options.vfs.is_none() {
+        room::make(&connection, &path);
+    }
     let folder = Folder::start(&path, options.vfs.as_deref()).map_err(|error| match error {
         FolderError::Database(source) => failed(source),
         FolderError::Thread(source) => files::io_error(&path, source),
@@ -39,7 +42,15 @@ pub(crate) fn open(options: OpenOptions) -> Result<Store, OpenError> {
     let (clock, meter) = (options.clock, options.meter);
     let parts = Parts { connection, folder, caches: Arc::clone(&caches), clock, meter, last_event, lock };
     let writer = start(parts, options.queue).map_err(|source| files::io_error(&path, source))?;
-    Ok(Store::new(store::Parts { writer, readers: Readers::Sqlite(readers), caches, secrets, standing: None }))
+    Ok(Store::new(store::Parts {
+        writer,
+        readers: Readers::Sqlite(readers),
+        caches,
+        board: None,
+        secrets,
+        standing: None,
+        accounts: None,
+    }))
 }
 
 /// Brings the schema up to date and checks that the key is the database's.
@@ -84,7 +95,8 @@ fn keep_fingerprint(connection: &Connection, secrets: &Secrets) -> rusqlite::Res
     connection.execute(sql, [secrets.fingerprint()]).map(drop)
 }
 
-fn fingerprint(connection: &Connection) -> rusqlite::Result<Option<String>> {
+/// What the database keeps of its key.
+pub(super) fn fingerprint(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT value FROM settings WHERE key = 'key_fingerprint'";
     connection.query_row(sql, [], |row| row.get(0)).optional()
 }

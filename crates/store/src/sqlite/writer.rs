@@ -77,8 +77,10 @@ impl Thread {
         let mut batch = Vec::with_capacity(BATCH);
         while let Some(first) = queue.messages.blocking_recv() {
             let close = gather(first, &mut queue.messages, &mut batch);
+            let is_alone = batch.len() <= 1;
             self.commit_batch(&mut batch, &queue);
-            self.fold(&queue);
+            let at_rest = is_alone && queue.messages.is_empty();
+            self.fold(&queue, at_rest);
             if let Some(reply) = close {
                 drop(queue);
                 drop(self);
@@ -98,9 +100,9 @@ impl Thread {
         queue.answer(batch, answers, &self.caches, began);
     }
 
-    fn fold(&mut self, queue: &Queue) {
+    fn fold(&mut self, queue: &Queue, at_rest: bool) {
         let Some(folder) = self.folder.as_mut() else { return };
-        if let Err(error) = folder.step(&self.connection) {
+        if let Err(error) = folder.step(&self.connection, at_rest) {
             tracing::warn!(%error, "the database's log could not be folded into it; it is tried again");
         }
         let pages = |pages: i64| u64::try_from(pages).unwrap_or(0);
@@ -197,7 +199,7 @@ mod tests {
 
     fn put(id: &str, bytes: usize) -> Plan {
         let sql = "INSERT INTO things (id, value) VALUES ($1, $2)";
-        Plan { statements: vec![Statement::any(sql, args![id, "x".repeat(bytes)])], stale: Vec::new() }
+        Plan::new(vec![Statement::any(sql, args![id, "x".repeat(bytes)])], Vec::new())
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected comes")]
 
 mod durability;
+mod moving;
 mod opening;
 mod postgres;
 mod postgres_only;

@@ -1,22 +1,27 @@
 //! What only PostgreSQL can do to the store: end, restart, break off in the middle of a commit, have other guests.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use thumbturn_core::attempts::Outcome;
-use thumbturn_core::change::Change;
+use thumbturn_core::change::{AsOf, Change, ClaimedCall, IdempotencyKey, KeptAnswer, Whole};
 use thumbturn_core::credentials::KeyKind;
 use thumbturn_core::events::EventKind;
-use thumbturn_store::{AttemptFilter, CommitError, EventFilter, OpenError, OpenOptions, Role, Store};
+use thumbturn_core::ids::{CallId, NodeId};
+use thumbturn_core::locks::Action;
+use thumbturn_core::nodes::{Channel, Told};
+use thumbturn_locksim::TestCertificates;
+use thumbturn_store::{AttemptFilter, CommitError, EventFilter, ForwardedCall, OpenError, OpenOptions, Role, Store};
 use thumbturn_testdb::{Server, Settings, Stop};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{
-    ALL, Database as _, Postgres, accept_with_key, at, attempt, attempt_id, conflict, device_event, everything, finish,
-    key, set_up, tell,
+    ACCOUNT, ALL, Database as _, Postgres, WORKSPACE, accept_with_key, at, attempt, attempt_id, conflict, device_event,
+    device_id, everything, finish, key, set_up, tell,
 };
 
 type World = crate::support::World<Postgres>;
@@ -43,8 +48,10 @@ async fn a_second_server_is_refused_and_a_visitor_is_not() {
     let key_file = Some(world.dir.path().join("secrets.key"));
     let second = OpenOptions { key_file, data_dir: elsewhere.path().to_owned(), ..options(&world) };
     let error = thumbturn_store::open(second).unwrap_err();
-    assert!(matches!(&error, OpenError::InUse { .. }), "{error}");
-    assert!(error.to_string().contains(world.database.0.name()), "{error}");
+    assert!(matches!(&error, OpenError::NotShared { .. }), "{error}");
+    for part in [world.database.0.name(), "several_nodes = true", "THUMBTURN_DATABASE__SEVERAL_NODES=true"] {
+        assert!(error.to_string().contains(part), "{part} is not in {error}");
+    }
     assert!(visitor(&world).is_set_up().await.unwrap());
     let _next = world.reopen().await;
 }
@@ -63,7 +70,7 @@ async fn servers_that_start_at_once_make_the_schema_once() {
         std::thread::spawn(move || {
             let _dir = dir;
             match thumbturn_store::open(options) {
-                Ok(_) | Err(OpenError::InUse { .. }) => {}
+                Ok(_) | Err(OpenError::NotShared { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
         })
@@ -119,16 +126,59 @@ async fn a_wrong_password_is_told_and_not_shown() {
         let url = server.url(&database, password);
         thumbturn_store::open(OpenOptions { database_url: Some(url), ..OpenOptions::new(dir.path()) })
     };
-    let error = open("hunter2").unwrap_err();
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
+    let told = with_causes(&open("hunter2").unwrap_err());
     assert!(told.contains("password") && told.contains(database.name()), "{told}");
     assert!(!told.contains("hunter2"), "{told}");
     open("right").unwrap().health().await.unwrap();
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// The words of `sslmode` mean what they mean to libpq, at a real server that takes nobody without TLS.
+#[tokio::test]
+async fn tls_is_as_strict_as_the_url_asks() {
+    let (ours, others) = (TestCertificates::make().unwrap(), TestCertificates::make().unwrap());
+    let (password, tls) = (Some("right".to_owned()), Some((ours.server, ours.key)));
+    let server = Server::start(Settings { password, tls, ..Settings::default() }).unwrap();
+    let database = server.database().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for (name, authority) in [("ours.pem", ours.ca), ("others.pem", others.ca)] {
+        std::fs::write(dir.path().join(name), authority).unwrap();
+    }
+    let url = |query: &str| format!("{}?{query}", server.url(&database, "right"));
+    // The certificate does not name this host.
+    let renamed = |query: &str| url(&format!("hostaddr=127.0.0.1&{query}")).replace("@127.0.0.1", "@db.example");
+    let root = |name: &str| format!("sslrootcert={}", dir.path().join(name).display());
+    let (ours, others) = (root("ours.pem"), root("others.pem"));
+    let open =
+        |url: String| thumbturn_store::open(OpenOptions { database_url: Some(url), ..OpenOptions::new(dir.path()) });
+
+    for taken in [
+        url("sslmode=prefer"),
+        url("sslmode=require"),
+        renamed("sslmode=require"),
+        url(&format!("sslmode=verify-ca&{ours}")),
+        renamed(&format!("sslmode=verify-ca&{ours}")),
+        url(&format!("sslmode=verify-full&{ours}")),
+    ] {
+        let store = open(taken.clone()).unwrap_or_else(|error| panic!("{taken}: {}", with_causes(&error)));
+        store.health().await.unwrap();
+        store.close().await;
+    }
+    for (refused, why) in [
+        (url("sslmode=disable"), "no encryption"),
+        (url(&format!("sslmode=require&{others}")), "certificate"),
+        (url(&format!("sslmode=verify-ca&{others}")), "certificate"),
+        (url(&format!("sslmode=verify-full&{others}")), "certificate"),
+        (url("sslmode=verify-full"), "certificate"),
+        (renamed(&format!("sslmode=verify-full&{ours}")), "not valid for name"),
+    ] {
+        let error = open(refused.clone()).err().unwrap_or_else(|| panic!("{refused} was taken"));
+        let told = with_causes(&error);
+        assert!(told.contains(why) && !told.contains("right@"), "{refused}: {told}");
+    }
 }
 
 #[tokio::test]
@@ -144,6 +194,40 @@ async fn what_another_process_revokes_is_revoked_within_a_second() {
         }
     };
     tokio::time::timeout(Duration::from_secs(1), noticed).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_another_process_tells_on_a_channel_is_heard_there_and_nowhere_else() {
+    let world = World::new().await;
+    let (mut calls, mut answers) = (world.store.news(Channel::Calls), world.store.news(Channel::Answers));
+    let other = visitor(&world);
+    // Until the connection listens, what is told may be missed, and is said to be.
+    let heard = async {
+        loop {
+            other.tell(Channel::Calls, "word".to_owned()).await.unwrap();
+            if let Ok(Told::Words(words)) = tokio::time::timeout(Duration::from_millis(100), calls.next()).await {
+                return words;
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, heard).await.unwrap(), "word");
+    let many: Vec<String> = (0..2_000).map(|n| format!("answer-{n}")).collect();
+    let tell = |word: &String| {
+        let (other, word) = (other.clone(), word.clone());
+        tokio::spawn(async move { other.tell(Channel::Answers, word).await.unwrap() })
+    };
+    let telling: Vec<_> = many.iter().map(tell).collect();
+    for told in telling {
+        told.await.unwrap();
+    }
+    let mut words = Vec::new();
+    while words.len() < many.len() {
+        match tokio::time::timeout(PATIENCE, answers.next()).await.unwrap() {
+            Told::Words(text) => words.extend(text.split(' ').map(str::to_owned).collect::<Vec<_>>()),
+            Told::Missed => assert!(words.is_empty(), "a listener that keeps up misses nothing"),
+        }
+    }
+    assert_eq!(words, many);
 }
 
 /// The sequence is the order of commits, and times grow with it, whoever writes.
@@ -408,7 +492,7 @@ async fn a_server_that_lost_its_database_to_another_writes_nothing_any_more() {
         let until = std::time::Instant::now() + PATIENCE;
         loop {
             match thumbturn_store::open(options.clone()) {
-                Err(OpenError::InUse { .. }) if std::time::Instant::now() < until => {}
+                Err(OpenError::NotShared { .. }) if std::time::Instant::now() < until => {}
                 opened => return opened.unwrap(),
             }
         }
@@ -437,4 +521,215 @@ async fn while_the_database_is_away_changes_fail_in_time_and_the_store_comes_bac
     tokio::time::timeout(PATIENCE, back).await.unwrap();
     wired.store.health().await.unwrap();
     assert_eq!(wired.store.attempt(&everything(), attempt_id(1)).await.unwrap(), None, "what was refused is not there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn movements_are_counted_over_all_nodes() {
+    let world = World::new().await;
+    let nodes = [world.store.clone(), visitor(&world), visitor(&world)];
+    let per_minute = NonZeroU32::new(15).unwrap();
+    let count = |node: &Store, device, action| {
+        let node = node.clone();
+        async move { node.count_movement(device_id(device), action, per_minute).await.unwrap() }
+    };
+    let calls = nodes.iter().cycle().take(60).map(|node| tokio::spawn(count(node, 1, Action::UnlockDoor)));
+    let calls: Vec<_> = calls.collect();
+    let mut waits = Vec::new();
+    for call in calls {
+        waits.extend(call.await.unwrap());
+    }
+    assert_eq!(waits.len(), 45, "15 of 60 calls are made, whichever node they come to");
+    assert!(waits.iter().all(|wait| *wait > Duration::ZERO && *wait <= Duration::from_secs(4)), "{waits:?}");
+    assert!(count(&nodes[1], 1, Action::UnlockDoor).await.unwrap() > Duration::from_millis(100));
+    for (device, action) in [(1, Action::LockDoor), (2, Action::UnlockDoor)] {
+        assert_eq!(count(&nodes[2], device, action).await, None, "each device and action has a count of its own");
+    }
+    assert_eq!(count(&nodes[0], 99, Action::UnlockDoor).await, None, "what is not there is refused for that");
+    // Time goes by: the next call is due.
+    world.database.0.run("UPDATE action_rates SET due_at = due_at - 4000000").unwrap();
+    let twice = [count(&nodes[0], 1, Action::UnlockDoor).await, count(&nodes[1], 1, Action::UnlockDoor).await];
+    assert!(twice[0].is_none() && twice[1].is_some(), "{twice:?}");
+    world.commit(Change::DeviceDeleted { device: device_id(1), events: Vec::new() }).await;
+    let again = Change::DeviceSeen { device: Box::new(crate::support::device(1)), events: Vec::new() };
+    world.commit(again).await;
+    assert_eq!(count(&nodes[1], 1, Action::UnlockDoor).await, None, "a device that is gone takes its count along");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_that_get_the_same_key_at_the_same_time_make_one_attempt() {
+    let world = World::new().await;
+    let nodes = [world.store.clone(), visitor(&world)];
+    for round in 0..20_u128 {
+        let key = format!("key {round}");
+        let accept = |n: u128| {
+            let node = nodes[usize::try_from(n).unwrap()].clone();
+            let change = accept_with_key(round * 2 + n, &key, 1);
+            tokio::spawn(async move { node.commit(change).await })
+        };
+        let accepted = [accept(0), accept(1)];
+        let mut made = Vec::new();
+        for (n, accepted) in accepted.into_iter().enumerate() {
+            match accepted.await.unwrap() {
+                Ok(()) => made.push(attempt_id(round * 2 + n as u128)),
+                other => assert_eq!(conflict(other), "idempotency_key"),
+            }
+        }
+        assert_eq!(made.len(), 1, "round {round}");
+        for node in &nodes {
+            let claim = IdempotencyKey(key.clone());
+            let found = node.idempotent(WORKSPACE, "api_key", "/locks/unlock_door", &claim, at(2)).await.unwrap();
+            assert_eq!(found.unwrap().attempt, made[0], "both nodes name it");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_that_claim_the_same_call_at_the_same_time_run_it_once() {
+    let world = World::new().await;
+    let nodes = [world.store.clone(), visitor(&world)];
+    for round in 0..20 {
+        let claimed = ClaimedCall {
+            id: CallId::derived(WORKSPACE.0, &format!("round {round}")),
+            workspace: Some(WORKSPACE),
+            body_hash: "hash".to_owned(),
+            at: at(1),
+        };
+        let claim = |node: &Store| {
+            let (node, claimed) = (node.clone(), claimed.clone());
+            tokio::spawn(async move { node.commit(Change::CallClaimed(claimed)).await })
+        };
+        let claims = [claim(&nodes[0]), claim(&nodes[1])];
+        let mut winners = 0;
+        for claim in claims {
+            match claim.await.unwrap() {
+                Ok(()) => winners += 1,
+                other => assert_eq!(conflict(other), "kept_call"),
+            }
+        }
+        assert_eq!(winners, 1, "round {round}");
+        let answer = KeptAnswer("{\"ok\":true}".to_owned());
+        nodes[0].commit(Change::CallAnswered { call: claimed.clone(), answer }).await.unwrap();
+        let kept = nodes[1].kept_call(claimed.id, at(2)).await.unwrap().unwrap();
+        assert_eq!(kept.answer.as_deref(), Some("{\"ok\":true}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_nodes_that_change_what_they_read_together_one_is_outrun() {
+    let world = World::new().await;
+    let nodes = [world.store.clone(), visitor(&world)];
+    let spaces = Whole::Spaces(WORKSPACE);
+    for round in 0..10 {
+        let read = [nodes[0].as_of(spaces).await.unwrap(), nodes[1].as_of(spaces).await.unwrap()];
+        assert!(read[0].is_some() && read[0] == read[1]);
+        let grants = [0, 1].map(|n| {
+            let (node, read) = (nodes[n].clone(), read[n].clone());
+            let told = vec![(device_id(n as u128), format!("Zone {round} {n}"))];
+            tokio::spawn(async move { node.commit(Change::TimeZonesTold(told).over(read)).await })
+        });
+        let mut outrun = 0;
+        for change in grants {
+            match change.await.unwrap() {
+                Ok(()) => {}
+                other => {
+                    assert_eq!(conflict(other), AsOf::OUTRUN);
+                    outrun += 1;
+                }
+            }
+        }
+        assert_eq!(outrun, 1, "round {round}");
+    }
+    // What only has to stay as it is may be taken for granted by many, until one changes it.
+    let read = nodes[0].as_of(Whole::SpacesAround(ACCOUNT)).await.unwrap().map(AsOf::unchanged);
+    assert_eq!(
+        read.as_ref().map(|read| read.name.clone()),
+        nodes[1].as_of(spaces).await.unwrap().map(|read| read.name)
+    );
+    let told = |zone: &str| Change::TimeZonesTold(vec![(device_id(3), zone.to_owned())]);
+    for node in &nodes {
+        node.commit(told("Europe/Berlin").over(read.clone())).await.unwrap();
+    }
+    nodes[1].commit(told("UTC").over(nodes[1].as_of(spaces).await.unwrap())).await.unwrap();
+    assert_eq!(conflict(nodes[0].commit(told("Asia/Tokyo").over(read)).await), AsOf::OUTRUN);
+    assert_eq!(nodes[0].as_of(Whole::SpacesAround(crate::support::account_id(9))).await.unwrap(), None);
+}
+
+/// Before there were nodes nobody wrote down who had taken an attempt: it may have been sent.
+#[tokio::test]
+async fn a_pending_attempt_of_an_older_program_is_one_that_was_taken() {
+    let world = World::new().await;
+    world.accept(1).await;
+    let account = crate::support::ACCOUNT;
+    let left = thumbturn_core::ports::Store::unfinished_attempts(&world.store, account).await.unwrap();
+    assert_eq!(left.iter().map(|attempt| attempt.id).collect::<Vec<_>>(), [attempt_id(1)]);
+    let nodes = thumbturn_core::ports::Store::nodes(&world.store).unwrap();
+    let node = *nodes.node().borrow();
+    nodes.take(node, None).await.unwrap();
+    assert!(nodes.waiting(node).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_handed_over_is_begun_at_most_once_and_answered() {
+    let world = World::new().await;
+    let (here, there) = (visitor(&world), world.store.clone());
+    let (node, other) = (NodeId(uuid(1)), NodeId(uuid(2)));
+    let mut answers = there.news(Channel::Answers);
+    for round in 10..20 {
+        let call = CallId(uuid(round));
+        here.forward_call(call, node, "canary-request", PATIENCE).await.unwrap();
+        assert_eq!(there.waiting_calls(node).await.unwrap(), [call]);
+        assert!(there.waiting_calls(other).await.unwrap().is_empty());
+        assert_eq!(there.take_call(call, other).await.unwrap(), None, "it is not for that node");
+        let take = |store: &Store| {
+            let store = store.clone();
+            tokio::spawn(async move { store.take_call(call, node).await.unwrap() })
+        };
+        let takes = [take(&there), take(&here), take(&there)];
+        let mut taken = Vec::new();
+        for one in takes {
+            taken.extend(one.await.unwrap());
+        }
+        assert_eq!(taken, ["canary-request"]);
+        assert!(!here.withdraw_call(call).await.unwrap(), "it was begun");
+        assert!(here.forwarded_call(call).await.unwrap() == ForwardedCall::Open);
+        there.answer_call(call, "canary-answer").await.unwrap();
+        let told = async { while answers.next().await != Told::Words(call.to_string()) {} };
+        tokio::time::timeout(PATIENCE, told).await.expect("who handed it over hears of its answer");
+        assert!(here.forwarded_call(call).await.unwrap() == ForwardedCall::Answered("canary-answer".to_owned()));
+        here.forget_call(call).await.unwrap();
+        assert!(here.forwarded_call(call).await.unwrap() == ForwardedCall::Gone);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_handed_over_is_sealed_and_never_begun_late_or_after_it_was_taken_back() {
+    let world = World::new().await;
+    let (store, node) = (&world.store, NodeId(uuid(1)));
+    let late = CallId(uuid(2));
+    store.forward_call(late, node, "canary-request", Duration::ZERO).await.unwrap();
+    assert!(store.waiting_calls(node).await.unwrap().is_empty());
+    assert_eq!(store.take_call(late, node).await.unwrap(), None);
+    assert!(store.withdraw_call(late).await.unwrap());
+    let back = CallId(uuid(3));
+    store.forward_call(back, node, "canary-request", PATIENCE).await.unwrap();
+    world
+        .database
+        .0
+        .run(
+            "DO $$ BEGIN IF EXISTS (SELECT FROM forwarded_calls c WHERE c::text LIKE '%canary%') \
+         OR NOT EXISTS (SELECT FROM forwarded_calls) THEN RAISE EXCEPTION 'in clear'; END IF; END $$",
+        )
+        .unwrap();
+    assert!(store.withdraw_call(back).await.unwrap());
+    assert_eq!(store.take_call(back, node).await.unwrap(), None);
+    let lost = CallId(uuid(4));
+    store.forward_call(lost, node, "canary-request", Duration::ZERO).await.unwrap();
+    store.forget_old_calls(PATIENCE).await.unwrap();
+    assert!(store.forwarded_call(lost).await.unwrap() == ForwardedCall::Open);
+    store.forget_old_calls(Duration::ZERO).await.unwrap();
+    assert!(store.forwarded_call(lost).await.unwrap() == ForwardedCall::Gone);
+}
+
+const fn uuid(n: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(n)
 }

@@ -316,6 +316,7 @@ pub(crate) fn finish(n: u128, outcome: Outcome) -> Change {
         outcome,
         ended_at: at(10),
         evidence: evidence(),
+        is_awaited_elsewhere: false,
         state: Some((device_id(n % 5), online(Bolt::Unlocked))),
         events: vec![device_event(n, n % 5, ended)],
     }

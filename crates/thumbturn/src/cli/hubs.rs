@@ -1,6 +1,6 @@
 //! `thumbturn hubs`: words and flags, and what is printed.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use thumbturn_core::hub::Engine;
 use thumbturn_store::Role;
 use uuid::Uuid;
 
-use super::{CliError, Place, now, open_existing, printable};
+use super::{CliError, Place, now, open_existing, print, printable};
 use crate::admin::{self, AdminError};
 use crate::clock::SystemClock;
 use crate::hubs::{HubState, HubView, Hubs, HubsRequest};
@@ -93,12 +93,7 @@ pub(super) async fn run(args: HubsArgs) -> Result<(), CliError> {
         }
         answer => answer?,
     };
-    if args.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&found)?)?;
-    } else {
-        write!(io::stdout(), "{}", table(&found))?;
-    }
-    Ok(())
+    print(&if args.json { serde_json::to_string_pretty(&found)? + "\n" } else { table(&found) })
 }
 
 /// The parameters that the API takes for the same.

@@ -9,7 +9,7 @@ use thumbturn_core::change::{IdempotencyClaim, IdempotencyKey};
 use thumbturn_core::commands::Command;
 use thumbturn_core::hub::{BeginError, OutcomeWatch, outcome_of};
 use thumbturn_core::ids::{CallId, DeviceId};
-use thumbturn_core::locks::{Action, may_begin};
+use thumbturn_core::locks::{Action, Route, may_begin};
 use thumbturn_core::scope::Scope;
 
 use super::call::Call;
@@ -75,7 +75,7 @@ async fn begun(
     allowed.await?;
     let route = app.store().route(device).await?;
     may_begin(scope, route.as_ref(), &command).map_err(|refusal| Failure::refused(refusal, device))?;
-    limit(app, scope, device, command.action()).await?;
+    limit(app, route.as_ref(), command.action()).await?;
     match app.engine().begin(scope, route.as_ref(), command, claim.clone()).await {
         Ok(ticket) => Ok((ticket.attempt, Some(ticket.outcome))),
         Err(BeginError::Repeated) => simultaneous(app, scope, claim).await,
@@ -124,16 +124,22 @@ async fn simultaneous(app: &App, scope: &Scope, claim: Option<IdempotencyClaim>)
     Err(Failure::unavailable("The first call with this Idempotency-Key is still being accepted. Try again."))
 }
 
-/// Only movements are limited.
-async fn limit(app: &App, scope: &Scope, device: DeviceId, action: Action) -> Outcome<()> {
-    if action.wanted().is_none() {
+/// Only movements are limited: here first, then together with what other nodes count.
+async fn limit(app: &App, route: Option<&Route>, action: Action) -> Outcome<()> {
+    let Some(Route { workspace, device, is_limited_like_real, .. }) = route.filter(|_| action.wanted().is_some())
+    else {
         return Ok(());
-    }
-    let sandbox = app.is_sandbox(scope.workspace()).await?;
-    app.limits().check(sandbox, scope.workspace(), device, action).map_err(|wait| {
-        Failure::new(ErrorType::RateLimitExceeded, "Too many calls for this lock. Try again later.")
+    };
+    let as_sandbox = !is_limited_like_real && app.is_sandbox(*workspace).await?;
+    let Some(per_minute) = app.limits().per_minute(as_sandbox) else { return Ok(()) };
+    let wait = match app.limits().check(as_sandbox, *workspace, *device, action) {
+        Err(wait) => Some(wait),
+        Ok(()) => app.store().count_movement(*device, action, per_minute).await?,
+    };
+    wait.map_or(Ok(()), |wait| {
+        Err(Failure::new(ErrorType::RateLimitExceeded, "Too many calls for this lock. Try again later.")
             .with_data("device_id", device)
-            .retry_after(wait)
+            .retry_after(wait))
     })
 }
 

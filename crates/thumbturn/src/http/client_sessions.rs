@@ -9,7 +9,7 @@ use thumbturn_api::client_sessions::{
     GetOrCreateClientSession, GrantClientSessionAccess, ListClientSessions, RevokeClientSession,
 };
 use thumbturn_api::{ApiError, ErrorType, Nullable, Problems, Text};
-use thumbturn_core::change::Change;
+use thumbturn_core::change::{AsOf, Change, Whole};
 use thumbturn_core::credentials::{self as domain, SessionStanding};
 use thumbturn_core::events::{Event, EventKind};
 use thumbturn_core::ids::{AccountId, ClientSessionId, DeviceId, EventId, UserIdentityId, WorkspaceId};
@@ -359,6 +359,7 @@ async fn extended(
     }
     // The change names all grants of the session, so what others granted meanwhile must be read first.
     let _alone = app.changing_sessions().await;
+    let read = app.store().as_of(Whole::Sessions(session.workspace)).await?;
     let Some(mut session) = with_grants(app, &session).await? else { return Ok(None) };
     if !extend(&mut session, wanted) {
         return Ok(Some(session));
@@ -369,9 +370,9 @@ async fn extended(
         identity: session.identity,
         expires_at: session.expires_at,
     };
-    match app.store().commit(change).await {
+    match app.store().commit(change.over(read)).await {
         Err(CommitError::Conflict("user_identity")) => Err(user_identities::gone(wanted.identity)),
-        Err(CommitError::Conflict(_)) => Ok(None),
+        Err(CommitError::Conflict(what)) if what != AsOf::OUTRUN => Ok(None),
         other => {
             other?;
             with_grants(app, &session).await

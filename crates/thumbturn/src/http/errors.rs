@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use thumbturn_api::{ApiError, ErrorBody, ErrorType, JsonObject, Problems};
+use thumbturn_core::change::AsOf;
 use thumbturn_core::hub::BeginError;
 use thumbturn_core::ids::{AccountId, DeviceId};
 use thumbturn_core::locks::Refusal;
@@ -25,6 +26,8 @@ struct Told {
     beside: JsonObject,
     /// Whether it is certain that nothing was changed, though the server is at fault.
     is_harmless: bool,
+    /// Whether another node was faster: done again it may succeed.
+    was_outrun: bool,
 }
 
 /// What handlers return.
@@ -90,7 +93,7 @@ impl Failure {
 
     /// The same failure, of which it is certain that nothing was changed.
     #[must_use]
-    fn harmless(mut self) -> Self {
+    pub(crate) fn harmless(mut self) -> Self {
         self.0.is_harmless = true;
         self
     }
@@ -98,6 +101,11 @@ impl Failure {
     /// Whether it is certain that nothing was changed: a refusal comes before every change.
     pub(crate) fn changed_nothing(&self) -> bool {
         self.0.is_harmless || self.0.error.status.is_client_error()
+    }
+
+    /// Whether it failed only because another node changed the same thing first, and nothing was changed.
+    pub(crate) fn was_outrun(&self) -> bool {
+        self.0.was_outrun
     }
 
     /// What a refused lock action answers.
@@ -148,7 +156,8 @@ pub fn not_granted() -> Failure {
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        Self(Box::new(Told { error, headers: HeaderMap::new(), beside: JsonObject::new(), is_harmless: false }))
+        let (headers, beside) = (HeaderMap::new(), JsonObject::new());
+        Self(Box::new(Told { error, headers, beside, is_harmless: false, was_outrun: false }))
     }
 }
 
@@ -183,10 +192,13 @@ impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Busy => Self::unavailable("Too many changes are being written. Try again shortly.").harmless(),
+            CommitError::LeaseLost => Self::unavailable("Another node has taken over. Try again shortly.").harmless(),
             CommitError::Store(error) => error.into(),
             CommitError::Conflict(what) => {
                 tracing::warn!(condition = what, "a change lost against another one");
-                Self::unavailable("Somebody else changed this at the same time. Try again.").harmless()
+                let mut lost = Self::unavailable("Somebody else changed this at the same time. Try again.").harmless();
+                lost.0.was_outrun = what == AsOf::OUTRUN;
+                lost
             }
         }
     }

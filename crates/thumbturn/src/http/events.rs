@@ -2,14 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use thumbturn_api::events::{Event, GetEvent, ListEvents};
+use bytes::Bytes;
+use thumbturn_api::events::{Event, EventFilters, GetEvent, ListEvents};
 use thumbturn_api::{ErrorType, List};
+use thumbturn_core::events::RecordedEvent;
 use thumbturn_store::EventFilter;
 
 use super::call::Call;
 use super::errors::{Failure, Outcome};
 use super::{devices, to_wire};
 use crate::app::App;
+
+/// Most events take no more bytes than this.
+const USUAL: usize = 1024;
+
+/// An event as lists show it, in bytes: what webhooks are sent. `None` never comes; it would be a fault of ours.
+pub(crate) fn json(event: &RecordedEvent) -> Option<Bytes> {
+    let mut bytes = Vec::with_capacity(USUAL);
+    match serde_json::to_writer(&mut bytes, &to_wire::event(event)) {
+        Ok(()) => Some(bytes.into()),
+        Err(error) => {
+            tracing::error!(%error, "an event could not be written as JSON");
+            None
+        }
+    }
+}
 
 /// `/events/get`: the newest event that matches everything given.
 pub(crate) async fn get(app: App, call: Call, params: GetEvent) -> Outcome<Event> {
@@ -25,46 +42,54 @@ pub(crate) async fn get(app: App, call: Call, params: GetEvent) -> Outcome<Event
 
 /// `/events/list`: oldest first.
 pub(crate) async fn list(app: App, call: Call, params: ListEvents) -> Outcome<Vec<Event>> {
-    if names_what_no_event_has(&params) {
-        return Ok(Vec::new());
-    }
+    let Some(filter) = filter(params.filters) else { return Ok(Vec::new()) };
     let limit = app.page_limit(params.limit);
     let skip = usize::try_from(params.unstable_offset.get()).unwrap_or(usize::MAX);
     let filter = EventFilter {
         after: params.since.map(|at| at.0).or(params.between.map(|range| range.from.0)),
         before: params.between.map(|range| range.to.0),
         ids: params.event_ids.map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
-        types: devices::both(params.event_type, params.event_types).map(|kinds| {
-            let names: BTreeSet<&str> = kinds.into_iter().map(|kind| kind.as_str()).collect();
-            names.into_iter().map(str::to_owned).collect()
-        }),
-        devices: devices::both(params.device_id, params.device_ids)
-            .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
-        accounts: params.connected_account_id.map(|id| vec![id.0.into()]),
-        customer_key: params.customer_key.map(thumbturn_api::Text::into_string),
-        spaces: devices::both(params.space_id, params.space_ids.map(List::into_vec))
-            .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
-        ..EventFilter::default()
+        ..filter
     };
     let found = app.store().events(&call.caller.scope()?, &filter, limit, skip).await?;
     Ok(found.iter().map(to_wire::event).collect())
 }
 
+/// Which events are meant, apart from when they were recorded; `None`: such as nothing has here.
+pub(super) fn filter(filters: EventFilters) -> Option<EventFilter> {
+    if names_what_no_event_has(&filters) {
+        return None;
+    }
+    Some(EventFilter {
+        types: devices::both(filters.event_type, filters.event_types).map(|kinds| {
+            let names: BTreeSet<&str> = kinds.into_iter().map(|kind| kind.as_str()).collect();
+            names.into_iter().map(str::to_owned).collect()
+        }),
+        devices: devices::both(filters.device_id, filters.device_ids)
+            .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
+        accounts: filters.connected_account_id.map(|id| vec![id.0.into()]),
+        customer_key: filters.customer_key.map(thumbturn_api::Text::into_string),
+        spaces: devices::both(filters.space_id, filters.space_ids.map(List::into_vec))
+            .map(|ids| ids.into_iter().map(|id| id.0.into()).collect()),
+        ..EventFilter::default()
+    })
+}
+
 /// Filters by resources that this server has no events of yet: nothing matches.
-fn names_what_no_event_has(params: &ListEvents) -> bool {
-    params.access_code_id.is_some()
-        || params.access_code_ids.is_some()
-        || params.connect_webview_id.is_some()
-        || params.access_grant_id.is_some()
-        || params.access_grant_ids.is_some()
-        || params.access_method_id.is_some()
-        || params.access_method_ids.is_some()
-        || params.acs_system_id.is_some()
-        || params.acs_system_ids.is_some()
-        || params.acs_entrance_id.is_some()
-        || params.acs_user_id.is_some()
-        || params.acs_credential_id.is_some()
-        || params.acs_access_group_id.is_some()
-        || params.acs_encoder_id.is_some()
-        || params.user_identity_id.is_some()
+fn names_what_no_event_has(filters: &EventFilters) -> bool {
+    filters.access_code_id.is_some()
+        || filters.access_code_ids.is_some()
+        || filters.connect_webview_id.is_some()
+        || filters.access_grant_id.is_some()
+        || filters.access_grant_ids.is_some()
+        || filters.access_method_id.is_some()
+        || filters.access_method_ids.is_some()
+        || filters.acs_system_id.is_some()
+        || filters.acs_system_ids.is_some()
+        || filters.acs_entrance_id.is_some()
+        || filters.acs_user_id.is_some()
+        || filters.acs_credential_id.is_some()
+        || filters.acs_access_group_id.is_some()
+        || filters.acs_encoder_id.is_some()
+        || filters.user_identity_id.is_some()
 }

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use jiff::SignedDuration;
 use thumbturn_api::{Endpoint, Envelope, ErrorType};
 use thumbturn_core::change::{Change, ClaimedCall, KeptAnswer};
 use thumbturn_core::ids::CallId;
 use thumbturn_core::ports::{CommitError, StoreError};
+use thumbturn_store::KeptCall;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
@@ -27,6 +29,13 @@ const CLEAR_FROM: usize = 1024;
 
 /// How long to wait before each further try to store what became of a call, in milliseconds.
 const PAUSES_MS: [u64; 9] = [50, 100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000];
+
+/// How long a call waits for the same one on another node, and for how long after its beginning that may still run.
+const ELSEWHERE: Duration = Duration::from_secs(10);
+const RUNS_AT_MOST: SignedDuration = SignedDuration::from_secs(60);
+
+/// Between two looks whether it has been answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The calls under a key that run at present: a second one waits for the first.
 #[derive(Default)]
@@ -60,13 +69,8 @@ pub(crate) async fn once<E: Endpoint>(
 ) -> Outcome<Response> {
     super::routes::to_its_end(async move {
         let alone = app.running().alone(claimed.id).await;
-        if let Some(kept) = app.store().kept_call(claimed.id, claimed.at).await? {
+        if let Some(kept) = claim(&app, &claimed).await? {
             return again(kept.body_hash == claimed.body_hash, kept.answer);
-        }
-        match app.store().commit(Change::CallClaimed(claimed.clone())).await {
-            // Another process holds it: this one would have waited.
-            Err(CommitError::Conflict(_)) => return again(true, None),
-            other => other?,
         }
         let answered = work.await.and_then(|result| body::<E>(&result));
         let became = match &answered {
@@ -83,6 +87,31 @@ pub(crate) async fn once<E: Endpoint>(
         answered.map(given)
     })
     .await
+}
+
+/// Claims a call, or says what is kept of the one that came first. If that came to another node and still runs there, it is
+/// waited for; calls on the same node wait for their turn instead.
+async fn claim(app: &App, claimed: &ClaimedCall) -> Outcome<Option<KeptCall>> {
+    let until = tokio::time::Instant::now() + ELSEWHERE;
+    loop {
+        match app.store().kept_call(claimed.id, claimed.at).await? {
+            Some(kept) if may_run_elsewhere(app, claimed, &kept) && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Some(kept) => return Ok(Some(kept)),
+            None => match app.store().commit(Change::CallClaimed(claimed.clone())).await {
+                // It came to another node in this moment.
+                Err(CommitError::Conflict(_)) if tokio::time::Instant::now() < until => {}
+                other => return Ok(other.map(|()| None)?),
+            },
+        }
+    }
+}
+
+/// Whether a call may still run on another node. One that was claimed long ago was interrupted.
+fn may_run_elsewhere(app: &App, claimed: &ClaimedCall, kept: &KeptCall) -> bool {
+    let is_recent = app.now().duration_since(kept.at) < RUNS_AT_MOST;
+    app.store().is_shared() && is_recent && kept.answer.is_none() && kept.body_hash == claimed.body_hash
 }
 
 /// The claim of a call under `key`. The user whom a header names is a part of it: a publishable key is everybody's.
@@ -134,7 +163,7 @@ async fn settle(app: App, became: Change, held: (Place, OwnedMutexGuard<()>)) {
 async fn is_settled(app: &App, became: &Change) -> bool {
     let Err(error) = app.store().commit(became.clone()).await else { return true };
     tracing::warn!(%error, "what became of a call under an idempotency key could not be stored");
-    !matches!(error, CommitError::Busy | CommitError::Store(StoreError::Unavailable(_)))
+    !matches!(error, CommitError::Busy | CommitError::LeaseLost | CommitError::Store(StoreError::Unavailable(_)))
 }
 
 fn again(is_same: bool, answer: Option<String>) -> Outcome<Response> {

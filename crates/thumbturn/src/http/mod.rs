@@ -9,6 +9,7 @@ pub mod call;
 pub mod cors;
 pub mod cursors;
 pub mod errors;
+pub mod forward;
 pub(crate) mod idempotency;
 pub mod prefer;
 pub mod reference;
@@ -21,6 +22,7 @@ mod connected_accounts;
 mod credential_headers;
 mod device_providers;
 mod devices;
+mod event_stream;
 mod events;
 mod evidence;
 mod health;
@@ -31,6 +33,7 @@ mod spaces;
 mod to_wire;
 mod unmanaged_devices;
 mod user_identities;
+mod webhooks;
 mod workspaces;
 
 use std::panic::AssertUnwindSafe;
@@ -52,9 +55,13 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use self::call::{Call, Caller, Place};
 use self::errors::{Failure, Outcome};
+pub(crate) use self::events::json as event_json;
+use self::forward::Whose;
 use self::routes::{Route, Routes};
+pub(crate) use self::webhooks::delivery_to_wire as webhook_delivery;
 use crate::app::App;
 use crate::connections::WithoutPlace;
+use crate::rest;
 
 /// Largest body that is read, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -109,21 +116,22 @@ pub fn routes() -> Routes {
         .on(client_sessions::delete)
         .on(connected_accounts::get)
         .on(connected_accounts::list)
-        .on(connected_accounts::update)
-        .on(connected_accounts::delete)
-        .on(connected_accounts::sync)
+        .on_node_of(Whose::Account, connected_accounts::update)
+        .on_node_of(Whose::Account, connected_accounts::delete)
+        .on_node_of(Whose::Account, connected_accounts::sync)
         .on(connected_accounts::create)
         .on(devices::get)
         .on(devices::list)
-        .on(devices::update)
-        .on(devices::delete)
+        .on_node_of(Whose::Device, devices::update)
+        .on_node_of(Whose::Device, devices::delete)
         .on(devices::report_provider_metadata)
         .on(device_providers::list)
         .on(unmanaged_devices::get)
         .on(unmanaged_devices::list)
-        .on(unmanaged_devices::update)
+        .on_node_of(Whose::Device, unmanaged_devices::update)
         .on(events::get)
         .on(events::list)
+        .streams(event_stream::follow)
         .on(evidence::get)
         .on(health::get)
         .on(health::get_short)
@@ -134,16 +142,16 @@ pub fn routes() -> Routes {
         .begins(locks::configure_auto_lock)
         .begins(simulations::keypad_code_entry)
         .begins(simulations::manual_lock_via_keypad)
-        .on(simulations::connect)
-        .on(simulations::disconnect)
-        .on(simulations::connect_to_hub)
-        .on(simulations::disconnect_from_hub)
-        .on(simulations::paid_subscription)
-        .on(simulations::remove)
-        .on(simulations::disconnect_account)
-        .on(sandbox::get)
-        .on(sandbox::set)
-        .on(sandbox::act)
+        .on_node_of(Whose::Device, simulations::connect)
+        .on_node_of(Whose::Device, simulations::disconnect)
+        .on_node_of(Whose::Device, simulations::connect_to_hub)
+        .on_node_of(Whose::Device, simulations::disconnect_from_hub)
+        .on_node_of(Whose::Device, simulations::paid_subscription)
+        .on_node_of(Whose::Device, simulations::remove)
+        .on_node_of(Whose::Account, simulations::disconnect_account)
+        .on_node_of(Whose::Device, sandbox::get)
+        .on_node_of(Whose::Device, sandbox::set)
+        .on_node_of(Whose::Device, sandbox::act)
         .on(spaces::create)
         .on(spaces::get)
         .on(spaces::list)
@@ -168,11 +176,23 @@ pub fn routes() -> Routes {
         .on(user_identities::get_unmanaged)
         .on(user_identities::list_unmanaged)
         .on(user_identities::update_unmanaged)
+        .on(webhooks::create)
+        .on(webhooks::get)
+        .on(webhooks::list)
+        .on(webhooks::update)
+        .on(webhooks::delete)
+        .on(webhooks::list_states)
+        .on(webhooks::enable)
+        .on(webhooks::rotate_secret)
+        .on(webhooks::list_deliveries)
+        .on(webhooks::get_delivery)
+        .on(webhooks::replay_delivery)
+        .on(webhooks::replay_range)
         .on(workspaces::get)
         .on(workspaces::list)
         .on(workspaces::create)
         .on(workspaces::update)
-        .on(workspaces::reset_sandbox)
+        .on_node_of(Whose::VirtualLocks, workspaces::reset_sandbox)
 }
 
 async fn handle(State(app): State<App>, request: Request) -> Response {
@@ -249,7 +269,12 @@ async fn dispatch(app: &App, parts: &Parts, body: &mut Body, place: OwnedSemapho
         route.params,
     )?;
     let call = Call::new(caller, parts.method.clone(), &parts.headers, input, place);
-    Ok(route.run(app.clone(), call).await)
+    if let Some(whose) = route.whose
+        && let Some(answer) = forward::elsewhere(app, whose, &call, parts, &body).await?
+    {
+        return Ok(answer);
+    }
+    Ok(route.run(app.clone(), call, &parts.headers).await)
 }
 
 fn no_route(path: &str) -> Failure {
@@ -310,21 +335,12 @@ async fn read_body(app: &App, body: &mut Body, headers: &HeaderMap) -> Outcome<B
 }
 
 /// Reads away what is left of a body, within limits. A client that asked whether it should send it has not sent it.
-async fn discard(headers: &HeaderMap, mut body: Body) {
+async fn discard(headers: &HeaderMap, body: Body) {
     if body.is_end_stream() || headers.contains_key(header::EXPECT) {
         return;
     }
     let (most, patience) = UNWANTED;
-    let reading = async {
-        let mut left = most;
-        while let Some(Ok(frame)) = body.frame().await {
-            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-            if left == 0 {
-                return;
-            }
-        }
-    };
-    if tokio::time::timeout(patience, reading).await.is_err() {
+    if !rest::read_away(body, most, patience).await {
         tracing::debug!("a body that nobody wants took too long");
     }
 }

@@ -24,7 +24,7 @@ use crate::app::App;
 pub(crate) async fn get(app: App, call: Call, params: GetSandboxLock) -> Outcome<SandboxLock> {
     let device = virtual_lock(&app, &call, params.device_id.0.into()).await?;
     let physical = app.sandbox().get(device.account, &device.about.native).ok_or_else(|| not_virtual(device.id))?;
-    Ok(shown(&app, &device, &physical))
+    shown(&app, &device, &physical).await
 }
 
 /// `/thumbturn/sandbox/locks/set`
@@ -35,9 +35,9 @@ pub(crate) async fn set(app: App, call: Call, params: SetSandboxLock) -> Outcome
     let physical =
         app.sandbox().set(device.account, &device.about.native, &patch).map_err(|error| refused(error, device.id))?;
     if let Some(rate_limited) = rate_limited {
-        app.limits().set_like_real(device.workspace, device.id, rate_limited);
+        app.store().limit_like_real(device.id, rate_limited).await?;
     }
-    Ok(shown(&app, &device, &physical))
+    shown(&app, &device, &physical).await
 }
 
 /// `/thumbturn/sandbox/locks/act`
@@ -46,14 +46,14 @@ pub(crate) async fn act(app: App, call: Call, params: ActOnSandboxLock) -> Outco
     if params.action == SandboxAction::RestartHub {
         app.sandbox().restart(device.account);
         let physical = app.sandbox().get(device.account, &device.about.native).ok_or_else(|| not_virtual(device.id))?;
-        return Ok(shown(&app, &device, &physical));
+        return shown(&app, &device, &physical).await;
     }
     let code = params.code.map(thumbturn_api::Secret::into_exposed);
     let act = Act::from_words(params.action.as_str(), code.as_deref())
         .map_err(|problem| Failure::invalid_parameter("code", problem.to_string()))?;
     let physical =
         app.sandbox().act(device.account, &device.about.native, &act).map_err(|error| refused(error, device.id))?;
-    Ok(shown(&app, &device, &physical))
+    shown(&app, &device, &physical).await
 }
 
 async fn virtual_lock(app: &App, call: &Call, id: DeviceId) -> Outcome<Device> {
@@ -136,9 +136,10 @@ const fn times_shown(times: Times) -> FaultTimes {
     }
 }
 
-fn shown(app: &App, device: &Device, physical: &Physical) -> SandboxLock {
+async fn shown(app: &App, device: &Device, physical: &Physical) -> Outcome<SandboxLock> {
+    let rate_limited = app.store().route(device.id).await?.is_some_and(|route| route.is_limited_like_real);
     let settings = &physical.settings;
-    SandboxLock {
+    Ok(SandboxLock {
         device_id: device.id.0.into(),
         bolt: match physical.bolt {
             Position::Locked => BoltState::Locked,
@@ -157,11 +158,11 @@ fn shown(app: &App, device: &Device, physical: &Physical) -> SandboxLock {
         latency_ms: settings.latency_ms,
         jitter_ms: settings.jitter_ms,
         relock_after_s: (settings.relock_after_s > 0).then_some(settings.relock_after_s),
-        rate_limited: app.limits().is_like_real(device.workspace, device.id),
+        rate_limited,
         profile: settings.profile.map_or("custom", Profile::as_str).to_owned(),
         faults: faults_shown(&settings.faults),
         script: physical.script.iter().map(step_shown).collect(),
-    }
+    })
 }
 
 fn script(given: SandboxScript) -> Vec<Step> {

@@ -8,7 +8,7 @@ use thumbturn_api::spaces::{
     RemoveConnectedAccountFromSpace, RemoveDevicesFromSpace, Space, UpdateSpace,
 };
 use thumbturn_api::{ErrorType, Limit, Page, Text};
-use thumbturn_core::change::Change;
+use thumbturn_core::change::{AsOf, Change, Whole};
 use thumbturn_core::events::{Event, EventKind};
 use thumbturn_core::ids::{AccountId, DeviceId, EventId, SpaceId};
 use thumbturn_core::ports::CommitError;
@@ -27,7 +27,7 @@ pub(crate) async fn create(app: App, call: Call, params: CreateSpace) -> Outcome
         return Err(no_entrances());
     }
     let scope = call.caller.scope()?;
-    let _alone = app.engine().changing_spaces().await;
+    let (_alone, read) = alone(&app, &scope).await?;
     let asked = Members {
         devices: params.device_ids.iter().flatten().map(|id| DeviceId(id.0)).collect(),
         accounts: params.connected_account_ids.iter().flatten().map(|id| AccountId(id.0)).collect(),
@@ -46,7 +46,7 @@ pub(crate) async fn create(app: App, call: Call, params: CreateSpace) -> Outcome
     };
     let events = vec![event(&app, &space, EventKind::SpaceCreated(space.facts(devices.clone())))];
     let change = Change::SpaceCreated { space: Box::new(space.clone()), members, events };
-    match app.store().commit(change).await {
+    match app.store().commit(change.over(read)).await {
         Err(CommitError::Conflict("space_key")) => {
             return Err(Failure::new(
                 ErrorType::SpaceKeyAlreadyExists,
@@ -94,14 +94,14 @@ pub(crate) async fn update(app: App, call: Call, params: UpdateSpace) -> Outcome
         return Err(no_entrances());
     }
     let scope = call.caller.scope()?;
-    let _alone = app.engine().changing_spaces().await;
+    let (_alone, read) = alone(&app, &scope).await?;
     let space = found(&app, &scope, params.space_id, params.space_key.as_deref()).await?;
     let edit = SpaceEdit {
         name: params.name.map(Text::into_string),
         customer_data: params.customer_data.map(|data| merged(&space.customer_data, data)).transpose()?,
     };
     let devices = params.device_ids.map(|ids| ids.into_iter().map(|id| DeviceId(id.0)).collect());
-    change(&app, &scope, &space, edit, |before| Members {
+    change(&app, &scope, (&space, read), edit, |before| Members {
         devices: devices.unwrap_or(before.devices),
         accounts: before.accounts,
     })
@@ -113,12 +113,12 @@ pub(crate) async fn update(app: App, call: Call, params: UpdateSpace) -> Outcome
 /// `/spaces/delete`
 pub(crate) async fn delete(app: App, call: Call, params: DeleteSpace) -> Outcome<()> {
     let scope = call.caller.scope()?;
-    let _alone = app.engine().changing_spaces().await;
+    let (_alone, read) = alone(&app, &scope).await?;
     let space = found(&app, &scope, Some(params.space_id), None).await?;
     let members = app.store().space_members(&scope, space.id).await?;
     let devices = app.store().devices_of_members(&scope, &members).await?;
     let events = vec![event(&app, &space, EventKind::SpaceDeleted(space.facts(devices)))];
-    match app.store().commit(Change::SpaceDeleted { space: space.id, events }).await {
+    match app.store().commit(Change::SpaceDeleted { space: space.id, events }.over(read)).await {
         Err(CommitError::Conflict("space")) => Err(not_found("space_id", space.id)),
         other => Ok(other?),
     }
@@ -226,25 +226,25 @@ async fn all_found(app: &App, scope: &Scope, params: &GetRelatedOfSpaces) -> Out
 /// Puts into a space what is not in it yet.
 async fn put(app: &App, call: &Call, space: thumbturn_api::SpaceId, more: Members) -> Outcome<()> {
     let scope = call.caller.scope()?;
-    let _alone = app.engine().changing_spaces().await;
+    let (_alone, read) = alone(app, &scope).await?;
     let space = found(app, &scope, Some(space), None).await?;
-    change(app, &scope, &space, SpaceEdit::default(), |before| before.with(&more)).await
+    change(app, &scope, (&space, read), SpaceEdit::default(), |before| before.with(&more)).await
 }
 
 /// Takes out of a space what is in it.
 async fn take(app: &App, call: &Call, space: thumbturn_api::SpaceId, less: Members) -> Outcome<()> {
     let scope = call.caller.scope()?;
-    let _alone = app.engine().changing_spaces().await;
+    let (_alone, read) = alone(app, &scope).await?;
     let space = found(app, &scope, Some(space), None).await?;
     devices_of(app, &scope, &less).await?;
-    change(app, &scope, &space, SpaceEdit::default(), |before| before.without(&less)).await
+    change(app, &scope, (&space, read), SpaceEdit::default(), |before| before.without(&less)).await
 }
 
-/// Changes a space, and what is in it to what `members` makes of it. The caller holds `Engine::changing_spaces`.
+/// Changes a space, and what is in it to what `members` makes of it. The caller is [`alone`].
 async fn change(
     app: &App,
     scope: &Scope,
-    space: &domain::Space,
+    (space, read): (&domain::Space, Option<AsOf>),
     edit: SpaceEdit,
     members: impl FnOnce(Members) -> Members,
 ) -> Outcome<()> {
@@ -258,10 +258,17 @@ async fn change(
     let devices_after = devices_of(app, scope, &after).await?;
     let told = membership_event(space, &devices_before, devices_after);
     let events = told.map(|kind| event(app, space, kind)).into_iter().collect();
-    match app.store().commit(Change::SpaceChanged { space: space.id, edit, joined, left, events }).await {
+    match app.store().commit(Change::SpaceChanged { space: space.id, edit, joined, left, events }.over(read)).await {
         Err(CommitError::Conflict("space")) => Err(not_found("space_id", space.id)),
         other => Ok(other?),
     }
+}
+
+/// Nobody on this node changes spaces until the first is dropped, and no change over the second is kept if another node did.
+async fn alone<'a>(app: &'a App, scope: &Scope) -> Outcome<(impl Sized + 'a, Option<AsOf>)> {
+    let alone = app.engine().changing_spaces().await;
+    let read = app.store().as_of(Whole::Spaces(scope.workspace())).await?;
+    Ok((alone, read))
 }
 
 /// The devices that these members bring into a space.

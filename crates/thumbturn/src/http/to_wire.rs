@@ -155,7 +155,7 @@ pub(crate) fn capabilities(device: &devices::Device) -> CapabilityFlags {
     let takes_commands = device.state.reach.is_online() && device.state.subscription_ended_since.is_none();
     let flags = match device.provider {
         Provider::Sandbox => simulations(device.state.reach),
-        Provider::Mqtt => CapabilityFlags::default(),
+        Provider::Mqtt | Provider::ZwaveJs | Provider::HomeAssistant | Provider::Matter => CapabilityFlags::default(),
     };
     CapabilityFlags {
         can_remotely_lock: device.about.can_lock.then_some(takes_commands),
@@ -422,7 +422,8 @@ fn put(fields: &mut JsonObject, name: &str, value: Option<Value>) {
 }
 
 fn pairs(text: &str) -> Value {
-    json!(metadata(text))
+    // Most have none, and webhooks are told of many.
+    if text == "{}" { Value::Object(JsonObject::new()) } else { json!(metadata(text)) }
 }
 
 fn kind_fields(kind: &EventKind, at: jiff::Timestamp, fields: &mut JsonObject) {

@@ -7,7 +7,7 @@ use thumbturn_api::user_identities::{
     RevokeAccessToDevice, UnmanagedUserIdentity, UpdateUnmanagedUserIdentity, UpdateUserIdentity, UserIdentity,
 };
 use thumbturn_api::{ErrorType, Limit, Nullable, Page, Text};
-use thumbturn_core::change::Change;
+use thumbturn_core::change::{Change, Whole};
 use thumbturn_core::ids::{DeviceId, UserIdentityId};
 use thumbturn_core::ports::CommitError;
 use thumbturn_core::scope::Scope;
@@ -70,14 +70,16 @@ pub(crate) async fn list(app: App, call: Call, params: ListUserIdentities) -> Ou
 
 /// `/user_identities/update`
 pub(crate) async fn update(app: App, call: Call, params: UpdateUserIdentity) -> Outcome<()> {
+    let scope = call.caller.scope()?;
     let _alone = app.changing_identities().await;
-    let before = found(&app, &call.caller.scope()?, params.user_identity_id).await?;
+    let read = app.store().as_of(Whole::Identities(scope.workspace())).await?;
+    let before = found(&app, &scope, params.user_identity_id).await?;
     let after = with_facts(before.clone(), params.facts);
     if after == before {
         return Ok(());
     }
     let id = after.id;
-    match app.store().commit(Change::IdentityChanged(Box::new(after))).await {
+    match app.store().commit(Change::IdentityChanged(Box::new(after)).over(read)).await {
         Err(CommitError::Conflict("user_identity")) => Err(gone(Some(id))),
         other => other.map_err(not_stored),
     }
@@ -91,12 +93,13 @@ pub(crate) async fn delete(app: App, call: Call, params: DeleteUserIdentity) -> 
     let _alone = app.changing_sessions().await;
     let filter = SessionFilter { identity: Some(identity), ..SessionFilter::default() };
     for _ in 0..TRIES {
+        let read = app.store().as_of(Whole::Sessions(scope.workspace())).await?;
         let sessions = app.store().sessions(&scope, &filter, usize::MAX).await?;
         // Those that were revoked have told of their end.
         let live = sessions.iter().filter(|session| session.revoked_at.is_none());
         let events = live.map(|session| ended(&app, session)).collect();
         let sessions = sessions.iter().map(|session| session.id).collect();
-        match app.store().commit(Change::IdentityDeleted { identity, sessions, events }).await {
+        match app.store().commit(Change::IdentityDeleted { identity, sessions, events }.over(read)).await {
             Err(CommitError::Conflict("user_identity")) => return Err(gone(Some(identity))),
             Err(CommitError::Conflict(_)) => {}
             other => return Ok(other?),
@@ -164,6 +167,8 @@ pub(crate) async fn merge(app: App, call: Call, params: MergeUserIdentities) -> 
     let _alone = app.changing_identities().await;
     // A session that is being changed at this moment would be given to an identity that is no longer.
     let _still = app.changing_sessions().await;
+    let identities = app.store().as_of(Whole::Identities(scope.workspace())).await?;
+    let sessions = app.store().as_of(Whole::Sessions(scope.workspace())).await?;
     let into = match (params.user_identity_id, &params.user_identity_key) {
         (Some(id), _) => found(&app, &scope, id).await?,
         (None, key) => found_by_key(&app, &scope, key.as_deref().unwrap_or_default()).await?,
@@ -183,7 +188,7 @@ pub(crate) async fn merge(app: App, call: Call, params: MergeUserIdentities) -> 
     let id = into.id;
     let merged = others.iter().map(|other| other.id).collect();
     let change = Change::IdentitiesMerged { into: Box::new(into.completed_by(&others)), merged };
-    match app.store().commit(change).await {
+    match app.store().commit(change.over(identities.into_iter().chain(sessions))).await {
         Err(CommitError::Conflict("user_identity")) => Err(gone(Some(id))),
         other => other.map_err(not_stored),
     }

@@ -8,7 +8,7 @@ use thumbturn_api::workspaces::{
     ConnectWebviewCustomization, CreateWorkspace, CustomizationChanges, GetWorkspace, ListWorkspaces, ResetSandbox,
     UpdateWorkspace, Workspace,
 };
-use thumbturn_core::change::Change;
+use thumbturn_core::change::{Change, Whole};
 
 use super::call::{Call, Caller};
 use super::errors::{Failure, Outcome};
@@ -59,8 +59,10 @@ pub(crate) async fn create(app: App, call: Call, params: CreateWorkspace) -> Out
 /// `/workspaces/update`
 pub(crate) async fn update(app: App, call: Call, params: UpdateWorkspace) -> Outcome<()> {
     let missing = || Failure::new(ErrorType::WorkspaceNotFound, "Workspace not found");
+    let id = call.caller.scope()?.workspace();
     let _alone = app.changing_workspaces().await;
-    let mut workspace = app.store().workspace(call.caller.scope()?.workspace()).await?.ok_or_else(missing)?;
+    let read = app.store().as_of(Whole::Workspace(id)).await?;
+    let mut workspace = app.store().stored_workspace(id).await?.ok_or_else(missing)?;
     if let Some(name) = params.name {
         workspace.name = name.into_string();
     }
@@ -72,7 +74,7 @@ pub(crate) async fn update(app: App, call: Call, params: UpdateWorkspace) -> Out
     workspace.is_suspended = params.is_suspended.unwrap_or(workspace.is_suspended);
     workspace.customization =
         looks(to_wire::customization(&workspace.customization), params.connect_webview_customization)?;
-    app.store().commit(Change::WorkspaceChanged(Box::new(workspace))).await?;
+    app.store().commit(Change::WorkspaceChanged(Box::new(workspace)).over(read)).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use thumbturn_core::accounts::Provider;
 use thumbturn_core::attempts::{FailureKind, Outcome};
 use thumbturn_core::locks::Action;
-use thumbturn_core::meter::{Meter, Spans};
+use thumbturn_core::meter::{Meter, Purpose, Spans};
 
 use super::encode::{Labels, counters, histograms};
 use super::histogram::Histogram;
@@ -33,7 +33,8 @@ struct Driver {
     accepted: [AtomicU64; ACTIONS],
     ended: [[AtomicU64; OUTCOMES]; ACTIONS],
     stages: [Histogram; STAGES.len()],
-    reads: AtomicU64,
+    reads: [AtomicU64; Purpose::ALL.len()],
+    put_off: AtomicU64,
 }
 
 impl Attempts {
@@ -42,7 +43,8 @@ impl Attempts {
             accepted: from_fn(|_| AtomicU64::new(0)),
             ended: from_fn(|_| from_fn(|_| AtomicU64::new(0))),
             stages: from_fn(|_| Histogram::of_waits()),
-            reads: AtomicU64::new(0),
+            reads: from_fn(|_| AtomicU64::new(0)),
+            put_off: AtomicU64::new(0),
         };
         Self { drivers: from_fn(driver) }
     }
@@ -76,8 +78,14 @@ impl Attempts {
             stages.map(move |(stage, times)| (vec![("driver", driver), ("stage", *stage)], times))
         });
         histograms(encoder, "thumbturn_attempt_stage_seconds", "How long the parts of ended attempts took.", stages)?;
-        let reads = self.each().map(|(driver, figures)| (vec![("driver", driver)], read(&figures.reads)));
-        counters(encoder, "thumbturn_lock_reads", "Times that a lock was asked for its state.", reads)
+        let reads = self.each().flat_map(|(driver, figures)| {
+            let purposes = Purpose::ALL.iter().zip(&figures.reads);
+            purposes.map(move |(purpose, count)| (vec![("driver", driver), ("purpose", purpose.as_str())], read(count)))
+        });
+        counters(encoder, "thumbturn_lock_reads", "Times that a lock was asked for its state.", reads)?;
+        let put_off = self.each().map(|(driver, figures)| (vec![("driver", driver)], read(&figures.put_off)));
+        let help = "Reads that wait because their lock's budget for the day is spent.";
+        counters(encoder, "thumbturn_lock_reads_put_off", help, put_off)
     }
 }
 
@@ -102,8 +110,12 @@ impl Meter for Attempts {
         }
     }
 
-    fn asked(&self, provider: Provider) {
-        count(&self.driver(provider).reads);
+    fn asked(&self, provider: Provider, purpose: Purpose) {
+        count(&self.driver(provider).reads[place(&Purpose::ALL, purpose)]);
+    }
+
+    fn put_off(&self, provider: Provider) {
+        count(&self.driver(provider).put_off);
     }
 }
 

@@ -9,6 +9,7 @@ mod histogram;
 mod process;
 mod requests;
 mod store;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use self::encode::{counter, gauge, gauges};
 use self::process::Process;
 pub(crate) use self::requests::Requests;
 use self::store::StoreFigures;
+pub use self::webhooks::WebhookFigures;
 use crate::app::App;
 use crate::logging;
 
@@ -41,6 +43,7 @@ pub struct Metrics {
     requests: Requests,
     attempts: Arc<Attempts>,
     store: Arc<StoreFigures>,
+    webhooks: Arc<WebhookFigures>,
     process: Process,
 }
 
@@ -53,6 +56,7 @@ impl Metrics {
             requests: Requests::new(endpoints.chain(crate::http::probes())),
             attempts: Arc::new(Attempts::new()),
             store: Arc::new(StoreFigures::new()),
+            webhooks: Arc::default(),
             process: Process { started },
         }
     }
@@ -67,6 +71,12 @@ impl Metrics {
     #[must_use]
     pub fn of_store(&self) -> Arc<dyn StoreMeter> {
         Arc::clone(&self.store) as Arc<dyn StoreMeter>
+    }
+
+    /// Who counts for webhooks.
+    #[must_use]
+    pub fn of_webhooks(&self) -> Arc<WebhookFigures> {
+        Arc::clone(&self.webhooks)
     }
 
     /// Who counts requests.
@@ -99,6 +109,8 @@ struct Scrape {
     census: Census,
     /// Requests that are being answered.
     running: u64,
+    /// Clients that follow events.
+    followers: u64,
     /// Changes that wait to be written, and how many may.
     queue: (usize, usize),
     is_draining: bool,
@@ -110,6 +122,7 @@ impl Scrape {
             metrics: Arc::clone(app.metrics()),
             census: app.engine().census(),
             running: app.running_requests(),
+            followers: app.followers(),
             queue: app.store().queue(),
             is_draining: app.is_draining(),
         }
@@ -142,9 +155,11 @@ impl Collector for Scrape {
         counter(encoder, "thumbturn_panics", "Faults of the server that were caught.", logging::panics())?;
         self.metrics.requests.encode(encoder)?;
         gauge(encoder, "thumbturn_http_requests_running", "Requests that are being answered.", self.running)?;
+        gauge(encoder, "thumbturn_event_streams", "Clients that follow events.", self.followers)?;
         self.metrics.attempts.encode(encoder)?;
         self.encode_census(encoder)?;
         self.metrics.store.encode(encoder)?;
+        self.metrics.webhooks.encode(encoder)?;
         gauge(encoder, "thumbturn_store_queue", "Changes that wait to be written.", waiting)?;
         gauge(encoder, "thumbturn_store_queue_limit", "How many changes may wait.", most)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -29,7 +30,7 @@ use thumbturn_drivers::sandbox::fixtures;
 use thumbturn_store::{OpenOptions, Store};
 use uuid::Uuid;
 
-use crate::ask::{Ask, Reply};
+use crate::ask::{Ask, EVENT_STREAM, Reply};
 
 /// The base of the URLs that the application hands out.
 pub(crate) const PUBLIC_URL: &str = "http://thumbturn.test";
@@ -166,11 +167,21 @@ impl TestApp {
         self.send_http(method, ask.into_http()).await
     }
 
+    /// Sends a request whose answer goes on.
+    pub(crate) async fn open(&self, ask: Ask) -> Response<Body> {
+        self.service.call(ask.into_http()).await.unwrap()
+    }
+
     pub(crate) async fn send_http(&self, method: http::Method, request: http::Request<Body>) -> Reply {
         let path = request.uri().path().to_owned();
         let sending = async {
             let answer = self.service.call(request).await.unwrap();
-            let (parts, body) = answer.into_parts();
+            let (parts, mut body) = answer.into_parts();
+            if parts.headers.get("content-type").is_some_and(|kind| kind == EVENT_STREAM) {
+                // It goes on for ever: what is said first has to do. To HEAD nothing is said.
+                let first = body.frame().await.map(|frame| frame.unwrap().into_data().unwrap());
+                return (parts, first.unwrap_or_default());
+            }
             (parts, body.collect().await.unwrap().to_bytes())
         };
         let (parts, bytes) = tokio::time::timeout(PATIENCE, sending).await.expect("no answer");

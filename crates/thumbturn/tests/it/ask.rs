@@ -10,6 +10,9 @@ use thumbturn_api::ErrorType;
 
 use crate::documents;
 
+/// What an answer is that goes on.
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
 /// A request, step by step.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
@@ -73,6 +76,9 @@ impl Reply {
     /// Takes an answer in; panics if it breaks a rule that all answers follow.
     pub(crate) fn of(method: &Method, path: &str, status: StatusCode, headers: HeaderMap, bytes: &[u8]) -> Self {
         check_request_id(&headers);
+        if headers.get("content-type").is_some_and(|kind| kind == EVENT_STREAM) {
+            return Self { status, headers, body: json!({"ok": true, "stream": stream_text(bytes)}) };
+        }
         let body = if *method == Method::HEAD || *method == Method::OPTIONS {
             assert!(bytes.is_empty(), "{method} has a body: {}", String::from_utf8_lossy(bytes));
             Value::Null
@@ -124,6 +130,16 @@ impl Reply {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
+}
+
+/// What a stream said, with the times blotted out.
+fn stream_text(bytes: &[u8]) -> Vec<String> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    let blotted = |line: &str| match line.split_once(": ") {
+        Some(("id", time)) => format!("id: {}", redacted_text(time)),
+        _ => line.to_owned(),
+    };
+    text.lines().map(blotted).collect()
 }
 
 fn check_request_id(headers: &HeaderMap) {
@@ -195,7 +211,7 @@ fn redacted_text(text: &str) -> String {
         assert!(time.as_second() > 1_000_000_000, "{text}");
         return "[time]".to_owned();
     }
-    for prefix in ["seam_cst1", "seam_pk1"] {
+    for prefix in ["seam_cst1", "seam_pk1", "whsec_"] {
         if text.starts_with(prefix) {
             return format!("[{prefix}]");
         }

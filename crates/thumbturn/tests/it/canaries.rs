@@ -102,6 +102,7 @@ fn the_search_finds_each_form_and_nothing_else() {
 const PIN: &str = "864297531";
 const WRONG_PIN: &str = "975318642";
 const BROKER_PASSWORD: &str = "broker-password-canary-7f3a";
+const HUB_TOKEN: &str = "hub-token-canary-b61d";
 const USER_KEY: &str = "user-identifier-canary-51c9";
 const HEADER_USER_KEY: &str = "user-header-canary-e2b8";
 const LOCK_KEY: &str = "idempotency-canary-lock-9d41";
@@ -199,6 +200,16 @@ async fn plant(server: &Server, folder: &str, errors: &mut Vec<u8>) -> Planted {
         )
         .await;
     }
+    for config in [
+        json!({"url": "http://127.0.0.1:1", "token": HUB_TOKEN}),
+        json!({"url": format!("http://u:{HUB_TOKEN}@127.0.0.1:1"), "token": HUB_TOKEN}),
+        json!({"url": "http://127.0.0.1:1", "token": [HUB_TOKEN]}),
+        json!({"url": "http://127.0.0.1:1", "token": format!("{HUB_TOKEN} {HUB_TOKEN}")}),
+        json!({"url": "127.0.0.1", "token": HUB_TOKEN, "reads": HUB_TOKEN}),
+    ] {
+        let body = json!({"provider": "home_assistant", "config": config});
+        tell(server, errors, post("/thumbturn/connected_accounts/create", body)).await;
+    }
     let config = json!({"url": "mqtt://127.0.0.1:2", "username": "u", "password": BROKER_PASSWORD}).to_string();
     let add = ["hubs", "add", "--provider", "mqtt", "--data-dir", folder, "--hub-config-file", "-"];
     errors.extend(format!("{:?}", run_reading(&add, &config)).bytes());
@@ -250,6 +261,7 @@ async fn no_secret_is_written_in_any_form_to_any_place() {
             ("PIN", PIN),
             ("wrong PIN", WRONG_PIN),
             ("broker password", BROKER_PASSWORD),
+            ("hub token", HUB_TOKEN),
             ("user identifier key", USER_KEY),
             ("user identifier key in a header", HEADER_USER_KEY),
             ("idempotency key of a lock action", LOCK_KEY),

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Ended, run};
+use crate::program::{Ended, run, run_unread};
 
 fn data_dir(dir: &TempDir) -> String {
     dir.path().join("data").display().to_string()
@@ -191,4 +191,21 @@ fn keys_make_no_database_where_there_is_none() {
         assert!(ended.err.contains("nothing is set up in") && ended.err.contains(&data), "{ended:?}");
         assert!(!dir.path().join("data/thumbturn.db").exists());
     }
+}
+
+/// `thumbturn keys list | head -1` leaves before everything is written.
+#[test]
+fn who_reads_no_further_is_no_failure() {
+    let dir = TempDir::new().unwrap();
+    let data = data_dir(&dir);
+    assert_eq!(run(&["init", "--data-dir", &data], &[]).code, 0);
+    for args in
+        [&["keys", "list"][..], &["workspaces", "list", "--json"], &["hubs", "list"], &["init"], &["webhooks", "list"]]
+    {
+        let mut all = args.to_vec();
+        all.extend(["--data-dir", &data]);
+        let ended = run_unread(&all);
+        assert_eq!((ended.code, &*ended.err), (0, ""), "{args:?}");
+    }
+    assert_eq!(run_unread(&["default-config"]).code, 0);
 }

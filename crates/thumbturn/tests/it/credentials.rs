@@ -74,6 +74,13 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
     let paid = with(&device, "is_expired", json!(false));
     let auto_lock = with(&device, "auto_lock_enabled", json!(false));
     let code = with(&device, "code", json!("1234"));
+    let receiver = json!({"url": "https://thumbturn.invalid/hook"});
+    let webhook = app.post("/webhooks/create", receiver.clone()).await.field("webhook");
+    let webhook = json!({"webhook_id": webhook["webhook_id"]});
+    let (no_webhook, no_delivery) = (Refused(404, "webhook_not_found"), Refused(404, "webhook_delivery_not_found"));
+    let types = with(&webhook, "event_types", json!(["*"]));
+    let no_hook = json!({"webhook_id": Uuid::new_v4()});
+    let delivery = json!({"webhook_delivery_id": Uuid::new_v4()});
     let mut act = device.clone();
     act["action"] = json!("turn_lock");
     vec![
@@ -135,6 +142,7 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
         row("/devices/unmanaged/update", device.clone(), Refused(400, "device_managed"), no_device, not_yours),
         row("/events/get", event, Fine, Refused(404, "event_not_found"), Refused(404, "event_not_found")),
         row("/events/list", json!({"since": "2000-01-01T00:00:00Z"}), Fine, Fine, Fine),
+        row("/thumbturn/events/stream", json!({}), Fine, Fine, Fine),
         row("/health", json!({}), Fine, Fine, Fine),
         row("/health/get_health", json!({}), Fine, Fine, Fine),
         row("/locks/get", device.clone(), Fine, no_device, not_yours),
@@ -171,6 +179,24 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
         row("/user_identities/unmanaged/get", no_one.clone(), no_identity, no_identity, not_yours),
         row("/user_identities/unmanaged/list", json!({}), Fine, Fine, Fine),
         row("/user_identities/unmanaged/update", no_one, no_identity, no_identity, no_identity),
+        row("/webhooks/create", receiver, Fine, Fine, not_yours),
+        row("/webhooks/get", webhook.clone(), Fine, no_webhook, not_yours),
+        row("/webhooks/list", json!({}), Fine, Fine, not_yours),
+        row("/webhooks/update", types, Fine, no_webhook, not_yours),
+        row("/webhooks/delete", no_hook, no_webhook, no_webhook, not_yours),
+        row("/thumbturn/webhooks/list_states", json!({}), Fine, Fine, not_yours),
+        row("/thumbturn/webhooks/enable", webhook.clone(), Fine, no_webhook, not_yours),
+        row(
+            "/thumbturn/webhooks/deliveries/replay_range",
+            with(&webhook, "since", json!("2020-01-01T00:00:00Z")),
+            Fine,
+            no_webhook,
+            not_yours,
+        ),
+        row("/thumbturn/webhooks/rotate_secret", webhook, Fine, no_webhook, not_yours),
+        row("/thumbturn/webhooks/deliveries/list", json!({}), Fine, Fine, not_yours),
+        row("/thumbturn/webhooks/deliveries/get", delivery.clone(), no_delivery, no_delivery, not_yours),
+        row("/thumbturn/webhooks/deliveries/replay", delivery, no_delivery, no_delivery, not_yours),
         row("/workspaces/get", json!({}), Fine, Fine, Fine),
         row("/workspaces/list", json!({}), Fine, Fine, Fine),
         row("/workspaces/create", json!({"name": "Another"}), Fine, Fine, Fine),

@@ -439,7 +439,62 @@ async fn a_hub_that_cannot_be_reached_is_kept_and_says_so_without_its_password()
         let problems = &refused.body["error"]["validation_errors"]["config"];
         assert!(problems[field]["_errors"][0].is_string(), "{:#}", refused.body);
     }
+    for (config, field) in [
+        (json!({}), "url"),
+        (json!({"url": "mqtt://127.0.0.1:1"}), "url"),
+        (json!({"url": "ws://127.0.0.1:1", "token": "x"}), "token"),
+    ] {
+        let refused = create(json!({"provider": "zwave_js", "config": config})).await;
+        refused.assert_refused(400, "invalid_input");
+        let problems = &refused.body["error"]["validation_errors"]["config"];
+        assert!(problems[field]["_errors"][0].is_string(), "{:#}", refused.body);
+    }
+    for (config, field) in [
+        (json!({"url": "http://127.0.0.1:1"}), "token"),
+        (json!({"url": "http://127.0.0.1:1", "token": "a b canary"}), "token"),
+        (json!({"url": "ws://127.0.0.1:1", "token": "canary"}), "url"),
+        (json!({"url": "http://127.0.0.1:1", "token": "canary", "reads": "nuki"}), "reads"),
+    ] {
+        let refused = create(json!({"provider": "home_assistant", "config": config})).await;
+        refused.assert_refused(400, "invalid_input");
+        let problems = &refused.body["error"]["validation_errors"]["config"];
+        assert!(problems[field]["_errors"][0].is_string(), "{:#}", refused.body);
+        assert!(!refused.body.to_string().contains("canary"), "{:#}", refused.body);
+    }
     // Port 1 refuses at once.
+    let body = json!({"provider": "home_assistant", "config": {"url": "http://127.0.0.1:1/ha", "token": "canary"}});
+    let made = create(body).await.field("connected_account");
+    assert_eq!(made["display_name"], "Home Assistant 127.0.0.1:1/ha");
+    assert_eq!(made["warnings"][0]["warning_code"], "provider_service_unavailable", "{made:#}");
+    assert!(!made.to_string().contains("canary"), "{made:#}");
+    app.ok("/connected_accounts/delete", json!({"connected_account_id": made["connected_account_id"]})).await;
+    let body = json!({"provider": "zwave_js", "config": {"url": "ws://127.0.0.1:1"}});
+    let made = create(body.clone()).await.field("connected_account");
+    assert_eq!((&made["account_type"], &made["display_name"]), (&json!("zwave_js"), &json!("Z-Wave JS 127.0.0.1:1")));
+    let warning = &made["warnings"][0];
+    assert_eq!(warning["warning_code"], "provider_service_unavailable", "{made:#}");
+    assert!(warning["message"].as_str().unwrap().contains("Z-Wave JS server 127.0.0.1:1"), "{made:#}");
+    let spelled_otherwise = json!({"provider": "zwave_js", "config": {"url": "ws://localhost:1/"}});
+    create(spelled_otherwise).await.assert_refused(409, "hub_already_connected");
+    let id = json!({"connected_account_id": made["connected_account_id"]});
+    app.ok("/connected_accounts/delete", id).await;
+    let refused = create(json!({"provider": "matter", "config": {"url": "http://127.0.0.1:1"}})).await;
+    refused.assert_refused(400, "invalid_input");
+    assert!(
+        refused.body["error"]["validation_errors"]["config"]["url"]["_errors"][0].is_string(),
+        "{:#}",
+        refused.body
+    );
+    let made = create(json!({"provider": "matter", "config": {"url": "ws://127.0.0.1:1"}})).await;
+    let made = made.field("connected_account");
+    assert_eq!((&made["account_type"], &made["display_name"]), (&json!("matter"), &json!("Matter 127.0.0.1:1/ws")));
+    let message = made["warnings"][0]["message"].as_str().unwrap();
+    assert!(message.contains("Matter server 127.0.0.1:1"), "{made:#}");
+    create(json!({"provider": "matter", "config": {"url": "ws://localhost:1/ws"}}))
+        .await
+        .assert_refused(409, "hub_already_connected");
+    let id = json!({"connected_account_id": made["connected_account_id"]});
+    app.ok("/connected_accounts/delete", id).await;
     let config = json!({"url": "mqtt://127.0.0.1:1", "username": "u", "password": "canary"});
     let body = json!({"provider": "mqtt", "config": config, "display_name": "Broker"});
     let made = create(body.clone()).await.field("connected_account");

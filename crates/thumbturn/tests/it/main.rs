@@ -23,6 +23,8 @@ mod credentials;
 #[cfg(test)]
 mod endpoints;
 #[cfg(test)]
+mod event_stream;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod faults;
@@ -32,6 +34,10 @@ mod idempotency;
 mod logs;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod migrate_store;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod other_clients;
 #[cfg(test)]
@@ -60,5 +66,11 @@ mod socket;
 mod spaces;
 #[cfg(test)]
 mod user_identities;
+#[cfg(test)]
+mod webhook_commands;
+#[cfg(test)]
+mod webhook_time;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod wire;

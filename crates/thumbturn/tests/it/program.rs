@@ -48,6 +48,13 @@ pub(crate) fn run(args: &[&str], variables: &[(&str, &str)]) -> Ended {
     Ended::of(command(args, variables).output().unwrap())
 }
 
+/// Runs a command whose output nobody reads.
+pub(crate) fn run_unread(args: &[&str]) -> Ended {
+    let mut child = command(args, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    Ended::of(child.wait_with_output().unwrap())
+}
+
 /// Runs a command that reads `input`.
 pub(crate) fn run_reading(args: &[&str], input: &str) -> Ended {
     use std::io::Write as _;
@@ -688,7 +695,7 @@ async fn a_hub_that_the_api_would_refuse_is_refused() {
             (vec!["--provider", "mqtt", "--workspace", other, "--hub-config-file", nobody], "cannot read"),
             (vec!["--provider", "mqtt", "--workspace", other, "--name", ""], "display_name"),
             (vec!["--provider", "sandbox", "--workspace", other], "workspace_not_sandbox"),
-            (vec!["--provider", "matter", "--workspace", other], "not_implemented"),
+            (vec!["--provider", "matter", "--workspace", other], "config.url"),
         ] {
             let ended = run(&[&["hubs", "add", "--data-dir", &folder], &args[..]].concat(), &[]);
             assert_eq!(ended.code, 1, "{args:?}: {ended:?}");

@@ -99,7 +99,9 @@ async fn every_endpoint_is_there_with_all_that_is_declared() {
             let default = parameter.default.as_ref().map(ToString::to_string).unwrap_or_default();
             assert_eq!(text(cells[3]), default, "{} {}", endpoint.path, parameter.name);
         }
-        for key in endpoint.response_keys.iter().chain(&["ok"]) {
+        assert_eq!(text(section).contains("text/event-stream"), endpoint.streams, "{}", endpoint.path);
+        let ok = if endpoint.streams { None } else { Some(&"ok") };
+        for key in endpoint.response_keys.iter().chain(ok) {
             assert!(names.iter().any(|name| name == key), "{} does not answer {key}", endpoint.path);
         }
         for error in endpoint.possible_errors() {

@@ -298,15 +298,6 @@ async fn origins_can_be_restricted() {
 }
 
 #[tokio::test]
-async fn what_is_not_implemented_of_an_endpoint_says_so() {
-    let app = TestApp::start().await;
-    for provider in ["zwave_js", "home_assistant", "matter"] {
-        let body = json!({"provider": provider, "config": {"url": "ws://x"}});
-        app.post("/thumbturn/connected_accounts/create", body).await.assert_refused(501, "not_implemented");
-    }
-}
-
-#[tokio::test]
 async fn probes_answer_without_credentials() {
     let app = TestApp::start().await;
     for path in ["/health/live", "/health/ready"] {

@@ -7,7 +7,11 @@ mod listening;
 mod server;
 
 #[cfg(test)]
+mod deliveries;
+#[cfg(test)]
 mod kills;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]

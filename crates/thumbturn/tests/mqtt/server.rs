@@ -1,5 +1,7 @@
 //! The built server in a temporary folder, and just enough of an HTTP client.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thumbturn_locksim::Broker;
@@ -39,9 +42,30 @@ impl Server {
         server
     }
 
+    /// Another node on the same database, served.
+    pub(crate) async fn beside(&self) -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::copy(self.folder().join("secrets.key"), folder.path().join("secrets.key")).unwrap();
+        let (settings, api_key) = (self.settings.clone(), self.api_key.clone());
+        let mut server = Self { folder, settings, child: None, address: String::new(), api_key };
+        server.serve().await;
+        server
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed()));
+        kill_process(pid.unwrap(), signal).unwrap();
+    }
+
     /// The data directory.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// What it has logged, over restarts.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("test.log")
     }
 
     fn command(&self, word: &str) -> Command {
@@ -54,8 +78,8 @@ impl Server {
     /// Starts the process and waits until it says that it listens.
     pub(crate) async fn serve(&mut self) {
         let mut child = self.command("serve");
-        let mut child =
-            child.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let log = File::options().append(true).create(true).open(self.log()).unwrap();
+        let mut child = child.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let out = child.stdout.take().unwrap();
         self.child = Some(child);
         self.address = listening::address(out, PATIENCE).await;
@@ -93,6 +117,14 @@ impl Server {
         (self.address.clone(), self.api_key.clone())
     }
 
+    /// Connects a hub; the account.
+    pub(crate) async fn connect_hub(&self, provider: &str, config: Value) -> Value {
+        let body = json!({"provider": provider, "config": config});
+        let (status, answer) = self.call("/thumbturn/connected_accounts/create", body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["connected_account"].clone()
+    }
+
     /// Connects a broker; the account's id.
     pub(crate) async fn connect(&self, broker: &Broker) -> String {
         let mut config = json!({"url": broker.url()});
@@ -103,10 +135,8 @@ impl Server {
         if let Some(ca) = &broker.ca_pem {
             config["ca_pem"] = json!(ca);
         }
-        let body = json!({"provider": "mqtt", "config": config});
-        let (status, answer) = self.call("/thumbturn/connected_accounts/create", body).await;
-        assert_eq!(status, 200, "{answer}");
-        answer["connected_account"]["connected_account_id"].as_str().unwrap().to_owned()
+        let account = self.connect_hub("mqtt", config).await;
+        account["connected_account_id"].as_str().unwrap().to_owned()
     }
 
     /// The device of that name, once `ready` holds for it.

@@ -10,7 +10,7 @@ use crate::attempts::Attempt;
 use crate::commands::{AutoLock, Command};
 use crate::devices::{About, OfflineBecause};
 use crate::evidence::Words;
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, NodeId};
 use crate::locks::{Reachability, Traits};
 use crate::ports::{Answer, Link, ReadId, Report};
 use crate::time::Moment;
@@ -46,6 +46,8 @@ pub(crate) enum Message {
     /// The same for a driver.
     DealtWith(Arc<Notify>),
     Stop(oneshot::Sender<()>),
+    /// The lock is served elsewhere from now on: ends as it stands, without a word.
+    Leave(oneshot::Sender<()>),
 }
 
 /// An attempt on its way to the lock. `durable` tells when it is on disk; a dropped sender means it never was accepted.
@@ -63,6 +65,8 @@ pub(crate) struct LockHandle {
     pub(crate) load: Arc<Load>,
     /// Whose lock it is.
     pub(crate) provider: Provider,
+    /// The node that it is served for.
+    pub(crate) tenure: Option<NodeId>,
 }
 
 /// What the outside sees of a lock's task without asking it, and what it left there when the mailbox was full.
@@ -76,7 +80,50 @@ pub(crate) struct Load {
     missed: Mutex<Option<Message>>,
 }
 
+/// Added to [`Load::attempts`] while the lock takes no attempts.
+const CLOSED: usize = usize::MAX / 2;
+
+/// Whether an attempt found a place in a lock's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    In,
+    Full,
+    /// The lock is about to be served elsewhere.
+    Closed,
+}
+
 impl Load {
+    /// Takes a place among `most`.
+    pub(crate) fn enter(&self, most: usize) -> Entry {
+        let before = self.attempts.fetch_add(1, Ordering::AcqRel);
+        if before < most {
+            return Entry::In;
+        }
+        self.leave();
+        if before >= CLOSED { Entry::Closed } else { Entry::Full }
+    }
+
+    /// Gives a place back.
+    pub(crate) fn leave(&self) {
+        self.attempts.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Takes no more attempts from now on, unless there are any.
+    pub(crate) fn close(&self) -> bool {
+        self.attempts.compare_exchange(0, CLOSED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Takes attempts again.
+    pub(crate) fn reopen(&self) {
+        self.attempts.fetch_sub(CLOSED, Ordering::AcqRel);
+    }
+
+    /// How many attempts wait or run.
+    pub(crate) fn count(&self) -> usize {
+        let count = self.attempts.load(Ordering::Relaxed);
+        count.checked_sub(CLOSED).unwrap_or(count)
+    }
+
     fn missed(&self) -> MutexGuard<'_, Option<Message>> {
         self.missed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -194,7 +194,7 @@ impl LockTask {
     pub(super) async fn denied(&mut self, reason: Option<&'static str>, at: Moment) {
         if self.observed.managed {
             let events = self.events([EventKind::LockAccessDenied { reason }], at.wall);
-            self.commit_state(events).await;
+            self.keep_state(events).await;
         }
     }
 

@@ -4,6 +4,7 @@
 //! never for its hub: a command or a read that the driver is slow to hand over runs beside the mailbox. An attempt is
 //! written only after it is on disk, and its waiter is woken only after its end is on disk.
 
+mod budget;
 mod handle;
 mod heard;
 mod reads;
@@ -21,6 +22,7 @@ use super::shared::Shared;
 use crate::attempt::{self, Input};
 use crate::attempts::{Attempt, FailureKind, Outcome};
 use crate::devices::Device;
+use crate::events::Event;
 use crate::evidence::{End, Rule};
 use crate::locks::{Traits, Unavailable};
 use crate::memory::{Fact, Memory};
@@ -28,7 +30,7 @@ use crate::ports::{Clock, Link};
 use crate::time::Moment;
 
 use handle::MAILBOX;
-pub(crate) use handle::{Job, Load, LockHandle, Message};
+pub(crate) use handle::{Entry, Job, Load, LockHandle, Message};
 use reads::Reads;
 use turns::{Carrying, Running};
 
@@ -51,7 +53,12 @@ pub(crate) struct LockTask {
     deferred: Option<Fact>,
     unresolved: Unresolved,
     recovery: Option<Recovery>,
+    /// What is to be told in the next commit of the state, if it needs one.
+    unstored: Option<Vec<Event>>,
 }
+
+/// Messages after which the state is stored even if more are waiting.
+const TOGETHER: u32 = 32;
 
 /// Starts the task of one lock. `traits` are a guess unless `described`.
 pub(crate) fn spawn(
@@ -63,7 +70,7 @@ pub(crate) fn spawn(
 ) -> LockHandle {
     let (mailbox, messages) = mpsc::channel(MAILBOX);
     let (load, provider) = (Arc::new(Load::default()), device.provider);
-    let now = shared.now();
+    let (now, tenure) = (shared.now(), shared.tenure);
     let recovery = Recovery::of(leftovers, now, now.after(shared.settings.recovery).steadily());
     let task = LockTask {
         load: Arc::clone(&load),
@@ -81,10 +88,11 @@ pub(crate) fn spawn(
         deferred: None,
         unresolved: Unresolved::default(),
         recovery,
+        unstored: None,
         shared,
     };
     tokio::spawn(task.run(messages));
-    LockHandle { mailbox, load, provider }
+    LockHandle { mailbox, load, provider, tenure }
 }
 
 impl LockTask {
@@ -92,7 +100,13 @@ impl LockTask {
         // What a stopped server knew is old, however it stopped.
         self.memory.session_began(self.shared.now());
         self.note(Observed::forget).await;
+        let mut heard: u32 = 0;
         loop {
+            if messages.is_empty() || !self.is_idle() || heard >= TOGETHER {
+                self.store_state().await;
+                heard = 0;
+            }
+            heard += 1;
             self.take_turns().await;
             let wake = self.wake_at();
             let clock = Arc::clone(&self.shared.clock);
@@ -106,6 +120,12 @@ impl LockTask {
                         let _ = done.send(());
                         return;
                     }
+                    Some(Message::Leave(done)) => {
+                        // What was heard before is this node's to tell.
+                        self.store_state().await;
+                        let _ = done.send(());
+                        return;
+                    }
                     Some(message) => self.on_message(message).await,
                     None => return,
                 },
@@ -113,6 +133,11 @@ impl LockTask {
             }
             self.on_time(messages.is_empty()).await;
         }
+    }
+
+    /// Whether no attempt waits or runs, nor one that a stopped server left over.
+    fn is_idle(&self) -> bool {
+        self.running.is_none() && self.queue.is_empty() && self.recovery.is_none()
     }
 
     fn wake_at(&self) -> Option<Moment> {
@@ -150,12 +175,16 @@ impl LockTask {
             Message::ReadFailed(read) => self.read_failed(read).await,
             Message::Gone => self.gone().await,
             Message::Managed(managed) => self.observed.managed = managed,
-            Message::Ping(done) => drop(done.send(())),
+            Message::Ping(done) => {
+                self.store_state().await;
+                let _ = done.send(());
+            }
             Message::DealtWith(done) => {
                 self.tell_held().await;
+                self.store_state().await;
                 done.notify_one();
             }
-            Message::Lagging | Message::Stop(_) => {}
+            Message::Lagging | Message::Stop(_) | Message::Leave(_) => {}
         }
     }
 
@@ -188,18 +217,19 @@ impl LockTask {
             }
         }
         if self.reads.due().is_some_and(|due| now.reached(due)) {
-            self.ask();
+            self.ask_for_state();
         }
     }
 
     /// The account is being deleted: what is queued never ran, what was written is unknown.
     async fn stop(&mut self, mut messages: mpsc::Receiver<Message>) {
         self.notice_write().await;
+        self.store_state().await;
         messages.close();
         while let Some(message) = messages.recv().await {
             match message {
                 Message::Run(job) => self.queue.push_back(job),
-                Message::Stop(done) => drop(done.send(())),
+                Message::Stop(done) | Message::Leave(done) => drop(done.send(())),
                 _ => {}
             }
         }

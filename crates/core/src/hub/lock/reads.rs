@@ -1,4 +1,6 @@
-//! Reads: few, for a lock's battery pays for them. A read that the driver is slow to hand over blocks nothing.
+//! Reads: few, for a lock's battery pays for them. Those that decide an attempt go out at once; the others, that only tell
+//! what is to be shown, keep a pause, and for a lock that lives on batteries a budget. A read that the driver is slow to
+//! hand over blocks nothing.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -6,6 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::LockTask;
+use super::budget::Budget;
+use crate::accounts::Provider;
 use crate::attempt::Input;
 use crate::devices::{OfflineBecause, Reach};
 use crate::evidence::Step;
@@ -13,6 +17,7 @@ use crate::hub::guard::guarded;
 use crate::hub::observed::Credit;
 use crate::locks::Unavailable;
 use crate::memory::Known;
+use crate::meter::Purpose;
 use crate::ports::{Later, ReadId, Said};
 use crate::time::Moment;
 
@@ -33,6 +38,9 @@ pub(super) struct Reads {
     asking: Option<Asking>,
     /// How many reads in a row got no answer.
     unanswered: u32,
+    /// What is left for reads that decide nothing. It outlives the sessions: a hub that comes and goes must not empty
+    /// batteries.
+    budget: Budget,
 }
 
 struct Asking {
@@ -96,18 +104,49 @@ impl LockTask {
 
     /// Asks for the state outside of any attempt as soon as the pause allows; several wishes make one read.
     pub(super) fn want_read(&mut self) {
-        if self.traits.readable && self.link.is_some() && self.reads.wanted.is_none() {
-            let now = self.shared.now();
-            let earliest = self.reads.last.map_or(now, |last| last.after(READ_PAUSE));
-            self.reads.wanted = Some(earliest.steadily());
-        }
+        let now = self.shared.now();
+        self.want_read_at(self.reads.last.map_or(now, |last| last.after(READ_PAUSE)));
     }
 
-    /// Asks the lock for its state. A driver that fails or takes too long is heard as a read without an answer.
+    /// Wants the state then, or when the budget allows it. Until it is read, nothing is shown that may not be true.
+    fn want_read_at(&mut self, at: Moment) {
+        if !self.traits.readable || self.link.is_none() || self.reads.wanted.is_some() {
+            return;
+        }
+        if !self.is_spared() {
+            self.reads.wanted = Some(at.steadily());
+            return;
+        }
+        let allowed = self.reads.budget.next(self.shared.settings.reads_per_day);
+        if allowed.is_none_or(|allowed| allowed.steady > at.steady) {
+            self.shared.meter.put_off(self.device.provider);
+        }
+        self.reads.wanted = allowed.map(|allowed| if allowed.steady > at.steady { allowed } else { at.steadily() });
+    }
+
+    /// Whether reads cost something that should be spared. Virtual batteries last for ever.
+    fn is_spared(&self) -> bool {
+        !self.device.about.has_direct_power && self.device.provider != Provider::Sandbox
+    }
+
+    /// Asks for the state outside of any attempt.
+    pub(super) fn ask_for_state(&mut self) {
+        if self.is_spared() {
+            self.reads.budget.spend(self.shared.settings.reads_per_day, self.shared.now());
+        }
+        self.send_read(Purpose::State);
+    }
+
+    /// Asks the lock for its state, which decides an attempt.
     pub(super) fn ask(&mut self) -> ReadId {
+        self.send_read(Purpose::Attempt)
+    }
+
+    /// A driver that fails or takes too long is heard as a read without an answer.
+    fn send_read(&mut self, purpose: Purpose) -> ReadId {
         let read = self.shared.next_read();
         self.note_step(Step::ReadAsked);
-        self.shared.meter.asked(self.device.provider);
+        self.shared.meter.asked(self.device.provider, purpose);
         let now = self.shared.now();
         self.memory.asked(read, now);
         self.reads.last = Some(now);
@@ -142,9 +181,7 @@ impl LockTask {
     pub(super) fn read_again(&mut self) {
         let pause = RETRY_PAUSE.0.saturating_mul(1 << self.reads.unanswered.min(16)).min(RETRY_PAUSE.1);
         self.reads.unanswered += 1;
-        if self.traits.readable && self.link.is_some() && self.reads.wanted.is_none() {
-            self.reads.wanted = Some(self.shared.now().after(pause).steadily());
-        }
+        self.want_read_at(self.shared.now().after(pause));
     }
 
     /// Ends the attempts that a stopped server left over: in the wanted state, as the read tells, or unknown.

@@ -12,6 +12,7 @@ use crate::hub::observed::Observed;
 use crate::hub::shared::Recorded;
 use crate::memory::Fact;
 use crate::meter::Spans;
+use crate::ports::Later;
 
 impl LockTask {
     /// Attempt, state and events in one commit; then the waiter.
@@ -23,6 +24,7 @@ impl LockTask {
         told: Vec<Event>,
         state_changed: bool,
     ) {
+        self.store_state().await;
         let End { outcome, rule } = end;
         let ended = EventKind::of_end(attempt.id, attempt.action, outcome.succeeded());
         let now = self.shared.now();
@@ -37,11 +39,13 @@ impl LockTask {
             outcome: outcome.clone(),
             ended_at: now.wall,
             evidence,
+            is_awaited_elsewhere: self.shared.tenure.is_some() && !self.shared.waiters.knows(attempt.id),
             state: state_changed.then(|| (self.device.id, self.observed.state.clone())),
             events,
         };
-        self.shared.record(change).await;
-        self.shared.waiters.wake(attempt.id, outcome);
+        if self.shared.record(change).await != Recorded::Fenced {
+            self.shared.waiters.wake(attempt.id, outcome);
+        }
     }
 
     pub(super) async fn note_fact(&mut self, fact: &Fact) {
@@ -72,13 +76,24 @@ impl LockTask {
     async fn record(&mut self, before: &DeviceState, kinds: Vec<EventKind>, occurred_at: Timestamp) {
         if *before != self.observed.state || !kinds.is_empty() {
             let events = self.events(kinds, occurred_at);
-            self.commit_state(events).await;
+            self.keep_state(events).await;
         }
     }
 
-    pub(super) async fn commit_state(&mut self, events: Vec<Event>) {
+    /// The state has changed, or there is something to tell. While nobody's attempt is here, it is stored together with
+    /// what follows from the other messages that wait: a hub says half a dozen things of each lock at once.
+    pub(super) async fn keep_state(&mut self, events: Vec<Event>) {
+        self.unstored.get_or_insert_default().extend(events);
+        if !self.is_idle() {
+            self.store_state().await;
+        }
+    }
+
+    /// Commits what was kept for that.
+    pub(super) async fn store_state(&mut self) {
+        let Some(events) = self.unstored.take() else { return };
         let change = Change::DeviceChanged { device: self.device.id, state: self.observed.state.clone(), events };
-        if self.shared.record(change).await == Recorded::Obsolete {
+        if self.record_state(change).await == Recorded::Obsolete {
             tracing::debug!(device.id = %self.device.id, "the device is gone");
         }
     }
@@ -86,8 +101,13 @@ impl LockTask {
     /// What the hub says of the device, with the state that this task knows: nobody else may write it.
     pub(super) async fn commit_seen(&mut self, kinds: Vec<EventKind>) {
         let device = Box::new(Device { state: self.observed.state.clone(), ..(*self.device).clone() });
-        let events = self.events(kinds, self.shared.now().wall);
-        self.shared.record(Change::DeviceSeen { device, events }).await;
+        let mut events = self.unstored.take().unwrap_or_default();
+        events.extend(self.events(kinds, self.shared.now().wall));
+        self.record_state(Change::DeviceSeen { device, events }).await;
+    }
+
+    fn record_state(&self, change: Change) -> Later<'_, Recorded> {
+        if self.is_idle() { self.shared.record_aside(change) } else { self.shared.record(change) }
     }
 
     pub(super) fn events(&self, kinds: impl IntoIterator<Item = EventKind>, occurred_at: Timestamp) -> Vec<Event> {

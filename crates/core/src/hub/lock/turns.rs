@@ -1,7 +1,6 @@
 //! Attempts: their turn, their command on its way to the hub, and their end.
 
 use std::future::poll_fn;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -91,7 +90,7 @@ impl LockTask {
 
     async fn start(&mut self, mut job: Box<Job>) {
         if (&mut job.durable).await.is_err() {
-            self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+            self.load.leave();
             return;
         }
         self.tell_held().await;
@@ -142,7 +141,7 @@ impl LockTask {
             let end = End { outcome: Outcome::Failure(failure), rule };
             self.commit_end(&job.attempt, end, Record::since(job.accepted), Vec::new(), false).await;
         }
-        self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+        self.load.leave();
     }
 
     /// Feeds the running attempt and carries out what follows.
@@ -196,11 +195,11 @@ impl LockTask {
             command: running.command.clone(),
         };
         let (link, clock) = (Arc::clone(link), Arc::clone(&self.shared.clock));
-        let store = Arc::clone(&self.shared.store);
+        let standing = Arc::clone(&self.shared);
         let (send_by, passed) = (running.terms.send_by(), Arc::new(OnceLock::new()));
         let gate = Arc::clone(&passed);
         let handing_over = Box::pin(async move {
-            let carrying = guarded(link.carry_out(order, Gate::noting(&*clock, send_by, &*store, &gate)));
+            let carrying = guarded(link.carry_out(order, Gate::noting(&*clock, send_by, &*standing, &gate)));
             // Whether it had written then, only its gate knows.
             let failed = || if gate.get().is_some() { Ok(()) } else { Err(NotWritten::Rejected(DRIVER_FAILED.into())) };
             carrying.await.unwrap_or_else(failed)
@@ -258,7 +257,7 @@ impl LockTask {
         let Some(running) = self.running.take() else { return };
         let Some(wanted) = running.terms.wanted else {
             self.commit_end(&running.attempt, end, running.record, Vec::new(), false).await;
-            self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+            self.load.leave();
             return;
         };
         let credit = Credit { attempt: running.attempt.id, wanted };
@@ -276,7 +275,7 @@ impl LockTask {
         }
         let changed = before != self.observed.state;
         self.commit_end(&running.attempt, end, running.record, told, changed).await;
-        self.load.attempts.fetch_sub(1, Ordering::AcqRel);
+        self.load.leave();
         if is_lost {
             self.read_again();
         } else if self.memory.in_doubt() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::config::{Availability, Mode, Spec};
 use super::template::Renderer;
-use crate::mqtt::brand;
+use crate::brand;
 use crate::mqtt::outbox::Outbox;
 
 /// How long a bridge behind such a lock may hold a command is not known; Bluetooth bridges take a few seconds.

@@ -12,8 +12,9 @@ use thumbturn_core::time::Moment;
 use super::device::{Device, Ear, native};
 use super::devices::{BoltSpec, DeviceList, Listed};
 use super::{Hub, Topic};
+use crate::brand;
 use crate::mqtt::outbox::Outbox;
-use crate::mqtt::{brand, topic};
+use crate::mqtt::topic;
 
 /// When the lock's answer gets lost on the air, the hub sends the same command again 13.3 s after the first time: what
 /// is written must be through with that before the deadline.

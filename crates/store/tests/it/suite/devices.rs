@@ -1,10 +1,11 @@
 use thumbturn_core::change::Change;
 use thumbturn_core::devices::{Device, DeviceState, Editable, OfflineBecause, Reach};
+use thumbturn_core::events::EventKind;
 use thumbturn_core::locks::{Bolt, Route};
-use thumbturn_store::{DeviceLookup, EventFilter};
+use thumbturn_store::{DeviceFilter, DeviceLookup, EventFilter};
 
 use super::World;
-use crate::support::{ACCOUNT, WORKSPACE, at, device, device_event, device_id, everything, online};
+use crate::support::{ACCOUNT, ALL, WORKSPACE, at, device, device_event, device_id, everything, online};
 
 async fn found(world: &World, n: u128) -> Device {
     match world.store.device(&everything(), device_id(n)).await.unwrap() {
@@ -46,6 +47,28 @@ async fn every_state_comes_back_as_it_was() {
         world.commit(changed(1, state.clone())).await;
         assert_eq!(found(&world, 1).await.state, state);
     }
+}
+
+#[tokio::test]
+async fn devices_are_found_together_with_their_events_or_not_at_all() {
+    let world = World::new().await;
+    let found = |numbers: &[u128]| Change::DevicesFound {
+        devices: numbers.iter().map(|n| device(*n)).collect(),
+        events: numbers.iter().map(|n| device_event(1_000 + n, *n, EventKind::DeviceAdded)).collect(),
+    };
+    let twin = Device { about: device(1).about, ..device(70) };
+    let with_twin = Change::DevicesFound {
+        devices: vec![device(60), twin],
+        events: vec![device_event(999, 60, EventKind::DeviceAdded)],
+    };
+    assert_eq!(world.conflict(with_twin).await, "native_id");
+    world.commit(found(&[50, 51, 52])).await;
+    let all = world.store.devices(&everything(), &DeviceFilter::default(), ALL).await.unwrap().items;
+    let ids: Vec<_> = all.into_iter().map(|device| device.id).skip(5).collect();
+    assert_eq!(ids, [50, 51, 52].map(device_id));
+    let events = world.store.events(&everything(), &EventFilter::default(), 100, 0).await.unwrap();
+    let told: Vec<_> = events.into_iter().filter_map(|event| event.event.device).collect();
+    assert_eq!(told, [50, 51, 52].map(device_id));
 }
 
 #[tokio::test]
@@ -132,9 +155,16 @@ async fn a_route_says_what_an_action_needs() {
         can_unlock: true,
         can_configure_auto_lock: false,
         has_keypad: true,
+        is_limited_like_real: false,
     };
     assert_eq!(world.store.route(device_id(1)).await.unwrap(), Some(route.clone()));
-    assert_eq!(world.store.route(device_id(1)).await.unwrap(), Some(route), "from the cache");
+    assert_eq!(world.store.route(device_id(1)).await.unwrap(), Some(route.clone()), "from the cache");
+    for is_limited_like_real in [true, false] {
+        world.store.limit_like_real(device_id(1), is_limited_like_real).await.unwrap();
+        let limited = Route { is_limited_like_real, ..route.clone() };
+        assert_eq!(world.store.route(device_id(1)).await.unwrap(), Some(limited));
+    }
+    world.store.limit_like_real(device_id(77), true).await.unwrap_err();
     assert_eq!(world.store.route(device_id(77)).await.unwrap(), None);
 }
 

@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use thumbturn_core::change::Change;
 use thumbturn_core::devices::Editable;
 use thumbturn_core::events::{Event, EventKind, Method, RecordedEvent};
+use thumbturn_core::ids::DeviceId;
 use thumbturn_core::locks::Bolt;
 use thumbturn_store::EventFilter;
+use uuid::Uuid;
 
 use super::World;
 use crate::support::{ACCOUNT, account_id, attempt_id, device, device_event, device_id, event_id, everything, tell};
@@ -47,6 +49,23 @@ async fn an_event_comes_back_with_its_place_and_time() {
     assert_eq!(recorded.account_custom_metadata.as_deref(), Some("{}"));
     assert!(recorded.created_at.as_microsecond() >= before.as_microsecond());
     assert_eq!(world.store.last_sequence().await.unwrap(), recorded.sequence);
+}
+
+#[tokio::test]
+async fn events_are_found_by_their_device_whatever_its_id() {
+    let world = World::new().await;
+    // Ids that differ in every digit where a UUID says what it is.
+    let ids: Vec<DeviceId> = (0..16).map(|n| DeviceId(Uuid::from_u128(n << 60))).collect();
+    let of = |n: u128, id: &DeviceId| Event { device: Some(*id), ..moved(n, 1) };
+    world.commit(tell((0..64).map(|n| of(n, &ids[n as usize % 16])).collect())).await;
+    for (n, id) in (0..).zip(&ids) {
+        let filter = EventFilter { devices: Some(vec![*id]), ..EventFilter::default() };
+        assert_eq!(found(&world, filter).await, [n, n + 16, n + 32, n + 48]);
+    }
+    let two = EventFilter { devices: Some(vec![ids[1], ids[9]]), ..EventFilter::default() };
+    assert_eq!(found(&world, two).await, [1, 9, 17, 25, 33, 41, 49, 57]);
+    let every = EventFilter { devices: Some([ids, vec![device_id(7)]].concat()), ..EventFilter::default() };
+    assert_eq!(found(&world, every).await, (0..64).collect::<Vec<_>>());
 }
 
 #[tokio::test]

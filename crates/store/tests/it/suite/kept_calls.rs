@@ -17,7 +17,7 @@ fn answered(seconds: i64, text: &str) -> Change {
 
 async fn kept(world: &World, seconds: i64) -> Option<Option<String>> {
     let kept = world.store.kept_call(call(0).id, at(seconds)).await.unwrap();
-    kept.map(|KeptCall { body_hash, answer }| {
+    kept.map(|KeptCall { body_hash, answer, .. }| {
         assert_eq!(body_hash, "hash");
         answer
     })

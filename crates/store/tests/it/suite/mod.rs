@@ -17,4 +17,5 @@ mod sessions;
 mod set_up;
 mod spaces;
 mod user_identities;
+mod webhooks;
 mod writer;

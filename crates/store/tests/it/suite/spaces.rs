@@ -1,7 +1,7 @@
 use thumbturn_core::change::Change;
 use thumbturn_core::devices::Device;
 use thumbturn_core::events::{Event, EventKind};
-use thumbturn_core::ids::{AccountId, DeviceId, SpaceId};
+use thumbturn_core::ids::{AccountId, DeviceId, SpaceId, UserIdentityId};
 use thumbturn_core::ports;
 use thumbturn_core::spaces::{Members, Occupied, Space, SpaceEdit};
 use thumbturn_store::{AccountFilter, DeviceFilter, EventFilter, PageRequest, SpaceFilter};
@@ -153,6 +153,34 @@ async fn the_spaces_of_very_many_devices_are_read_at_once() {
     let many: Vec<DeviceId> = (0..2_000).map(device_id).collect();
     let found = world.store.spaces_of(&everything(), &many).await.unwrap();
     assert_eq!(found, [(device_id(1), vec![space_id(1)])].into());
+}
+
+#[tokio::test]
+async fn a_space_holds_more_devices_than_a_statement_takes_values() {
+    let world = World::new().await;
+    let (second, second_device) = world.second_account().await;
+    // Most of them are not there; the question is as long.
+    let many: Vec<DeviceId> = (0..70_000).map(device_id).collect();
+    let inside = members(&many, &[second]);
+    let mut all: Vec<DeviceId> = (0..5).map(device_id).collect();
+    all.push(second_device);
+    assert_eq!(world.store.devices_of_members(&everything(), &inside).await.unwrap(), all);
+
+    let filter = DeviceFilter { ids: Some(many.clone()), ..DeviceFilter::default() };
+    assert_eq!(world.store.devices(&everything(), &filter, ALL).await.unwrap().items.len(), 6);
+    let granted = session_scope(1, &[]).with_identity(UserIdentityId(Uuid::from_u128(1)), many);
+    assert_eq!(world.store.devices(&granted, &DeviceFilter::default(), ALL).await.unwrap().items.len(), 6);
+}
+
+#[tokio::test]
+async fn the_spaces_that_hold_an_account_are_those_that_it_was_put_into() {
+    let world = World::new().await;
+    let (second, second_device) = world.second_account().await;
+    world.commit(made(space(1), members(&[second_device], &[]))).await;
+    assert_eq!(ports::Store::spaces_holding(&world.store, second).await.unwrap(), []);
+    world.commit(made(space(2), members(&[device_id(1)], &[second]))).await;
+    let held = ports::Store::spaces_holding(&world.store, second).await.unwrap();
+    assert_eq!(held, [Occupied { space: space(2), has_account: true, devices: vec![device_id(1), second_device] }]);
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use thumbturn_core::attempts::Outcome;
+use thumbturn_core::attempts::{Attempt, FailureKind, Outcome};
 use thumbturn_core::change::Change;
 use thumbturn_core::events::EventKind;
 use thumbturn_core::locks::Bolt;
 use thumbturn_store::{AttemptFilter, CommitError, DeviceLookup, EventFilter, OpenOptions};
+use tokio::task::JoinSet;
 
 use super::World;
 use crate::support::{
@@ -123,6 +124,56 @@ async fn a_change_that_fails_in_a_batch_fails_alone_and_as_a_whole() {
     let DeviceLookup::Found(device) = world.store.device(&everything(), device_id(3)).await.unwrap() else { panic!() };
     assert_eq!(device.state.bolt, Some(Bolt::Locked), "the half that had worked was taken back");
     assert_eq!(world.store.events(&everything(), &EventFilter::default(), 10, 0).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_same_changes_of_many_locks_in_a_batch_keep_apart() {
+    let gate = Arc::new(Gate::default());
+    let world = World::with(|options| gate.install(options)).await;
+    let stranger = Attempt { device: Some(device_id(99)), ..attempt(9) };
+    let mut accepts: Vec<Change> = (1..=5).map(accept).collect();
+    accepts.insert(2, Change::AcceptAttempt { attempt: stranger, claim: None });
+    let answers = in_one_batch(&world, &gate, accepts).await;
+    let refused: Vec<_> = answers.iter().map(Result::is_err).collect();
+    assert_eq!(refused, [false, false, true, false, false, false]);
+
+    let failed = |kind: FailureKind| Outcome::Failure(kind.into());
+    let outcomes = [
+        Outcome::Success { confirmed: true },
+        failed(FailureKind::LockJammed),
+        Outcome::Success { confirmed: false },
+        failed(FailureKind::Expired),
+        Outcome::Success { confirmed: true },
+    ];
+    let ends: Vec<Change> = (1..=5).zip(outcomes.clone()).map(|(n, outcome)| finish(n, outcome)).collect();
+    let mut changes = JoinSet::new();
+    for change in ends {
+        let store = world.store.clone();
+        changes.spawn(async move { store.commit(change).await });
+    }
+    assert!(changes.join_all().await.iter().all(Result::is_ok));
+
+    let attempts = world.store.attempts(&everything(), &AttemptFilter::default(), ALL).await.unwrap().items;
+    let stored: Vec<_> = attempts.into_iter().map(|attempt| (attempt.id, attempt.outcome)).collect();
+    let expected: Vec<_> = (1..=5).map(attempt_id).zip(outcomes.iter().cloned().map(Some)).collect();
+    assert_eq!(stored, expected);
+    let events = world.store.events(&everything(), &EventFilter::default(), 10, 0).await.unwrap();
+    let ended = |kind: &EventKind| match kind {
+        EventKind::AttemptEnded { attempt, .. } => Some(*attempt),
+        _ => None,
+    };
+    let mut told: Vec<_> = events.iter().filter_map(|event| ended(&event.event.kind)).collect();
+    told.sort();
+    assert_eq!(told, (1..=5).map(attempt_id).collect::<Vec<_>>());
+    assert!(
+        events.windows(2).all(|pair| pair[0].created_at < pair[1].created_at && pair[0].sequence < pair[1].sequence)
+    );
+    for n in 0..5 {
+        let DeviceLookup::Found(device) = world.store.device(&everything(), device_id(n)).await.unwrap() else {
+            panic!()
+        };
+        assert_eq!(device.state, online(Bolt::Unlocked));
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,9 @@ const COMPLETING: [(&str, &str); 1] = [("/locks/configure_auto_lock", "auto_lock
 
 /// The call, for a server at `url`.
 pub(super) fn curl(url: &str, endpoint: &EndpointInfo) -> String {
-    let mut lines = vec![format!("curl -sS -X POST {}", quoted(&format!("{url}{}", endpoint.path)))];
+    // Without -N what comes is kept back.
+    let flags = if endpoint.streams { "-sSN" } else { "-sS" };
+    let mut lines = vec![format!("curl {flags} -X POST {}", quoted(&format!("{url}{}", endpoint.path)))];
     if let Some(variable) = token(endpoint.auth) {
         lines.push(format!("-H \"Authorization: Bearer ${variable}\""));
     }
@@ -78,6 +80,8 @@ fn text(name: &str, format: Option<Format>, values: &[&str]) -> String {
         (Some(Format::Email), _) => "\"anna@example.com\"".to_owned(),
         (None, Some(word)) => format!("\"{word}\""),
         (None, None) if name == "code" => "\"1234\"".to_owned(),
+        (None, None) if name == "url" => "\"https://app.example/hook\"".to_owned(),
+        (None, None) if name == "event_types" => "\"*\"".to_owned(),
         (None, None) => "\"example\"".to_owned(),
     }
 }

@@ -107,6 +107,7 @@ struct Told {
     parameters: Vec<Parameter>,
     rules: Vec<String>,
     answer: Vec<Answered>,
+    streams: bool,
     errors: Vec<&'static str>,
     example: String,
 }
@@ -160,6 +161,7 @@ fn told(url: &str, endpoint: &EndpointInfo, document: &Value) -> Told {
         parameters: parameters::rows(endpoint.params),
         rules: endpoint.rules.iter().copied().map(rule).collect(),
         answer: shapes::rows(&operation["responses"]["200"]["content"]["application/json"]["schema"]),
+        streams: endpoint.streams,
         errors: endpoint.possible_errors().into_iter().map(ErrorType::as_str).collect(),
         example: example::curl(url, endpoint),
     }

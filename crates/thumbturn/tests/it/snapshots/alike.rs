@@ -306,7 +306,7 @@ async fn paths_that_are_not_served() {
     every other path 404 not_found
     {"error": {"message": "There is nothing at this path", "type": "not_found"}, "ok": false}
     "#);
-    assert_snapshot!(paths(&app, &["/access_codes/create", "/webhooks/list"]).await, @r#"
+    assert_snapshot!(paths(&app, &["/access_codes/create", "/thermostats/list"]).await, @r#"
     every other path 501 not_implemented
     {
       "error": {"message": "[its own] is not implemented by this server yet", "type": "not_implemented"},

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::stage::NOTHING;
 use crate::app::TestApp;
+use crate::ask::Ask;
 
 #[tokio::test]
 async fn get() {
@@ -91,6 +92,43 @@ async fn list() {
         "message": "Invalid datetime for \"since\"",
         "type": "invalid_input",
         "validation_errors": {"_errors": [], "since": {"_errors": ["Invalid datetime"]}}
+      },
+      "ok": false
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn stream() {
+    let app = TestApp::start().await;
+    let path = "/thumbturn/events/stream";
+    assert_snapshot!(app.snap(path, json!({})).await, @r#"
+    /thumbturn/events/stream 200
+    {"ok": true, "stream": ["id: [time]", "retry: 1000", ""]}
+    "#);
+    assert_snapshot!(app.snap(path, json!({"since": "yesterday"})).await, @r#"
+    /thumbturn/events/stream 400 invalid_input
+    {
+      "error": {
+        "message": "Invalid datetime for \"since\"",
+        "type": "invalid_input",
+        "validation_errors": {"_errors": [], "since": {"_errors": ["Invalid datetime"]}}
+      },
+      "ok": false
+    }
+    "#);
+    let lost = Ask::post(path).bearer(&app.own.api_key).header("last-event-id", "17");
+    assert_snapshot!(app.snap_of(lost).await, @r#"
+    /thumbturn/events/stream 400 invalid_input
+    {
+      "error": {
+        "message": "Last-Event-ID must be the id of an event of this stream, such as 2026-01-15T08:30:01.250731Z",
+        "type": "invalid_input",
+        "validation_errors": {
+          "_errors": [
+            "Last-Event-ID must be the id of an event of this stream, such as 2026-01-15T08:30:01.250731Z"
+          ]
+        }
       },
       "ok": false
     }

@@ -62,10 +62,6 @@ async fn create() {
       "ok": false
     }
     "#);
-    assert_snapshot!(app.snap(path, json!({"provider": "matter"})).await, @r#"
-    /thumbturn/connected_accounts/create 501 not_implemented
-    {"error": {"message": "The provider matter is not implemented yet", "type": "not_implemented"}, "ok": false}
-    "#);
     let broker = json!({"provider": "mqtt", "config": {"url": "mqtt://127.0.0.1:1"}});
     app.ok(path, broker.clone()).await;
     assert_snapshot!(app.snap(path, broker).await, @r#"

@@ -35,6 +35,8 @@ mod spaces;
 mod unmanaged_devices;
 mod unmanaged_identities;
 mod user_identities;
+mod webhook_deliveries;
+mod webhooks;
 mod workspaces;
 
 /// The sources of the snapshots.
@@ -62,5 +64,7 @@ const SOURCES: &[&str] = &[
     include_str!("unmanaged_devices.rs"),
     include_str!("unmanaged_identities.rs"),
     include_str!("user_identities.rs"),
+    include_str!("webhook_deliveries.rs"),
+    include_str!("webhooks.rs"),
     include_str!("workspaces.rs"),
 ];

@@ -161,7 +161,7 @@ impl Record {
     }
 
     /// Whether the bolt was there at any time between the two.
-    fn was_at(&self, bolt: Bolt, from: Time, to: Time) -> bool {
+    pub(crate) fn was_at(&self, bolt: Bolt, from: Time, to: Time) -> bool {
         let untils = self.bolt.iter().skip(1).map(|(at, _)| *at).chain([Time::MAX]);
         self.bolt
             .iter()
@@ -177,7 +177,7 @@ mod tests {
     const ID: [&str; 3] = ["a", "b", "c"];
 
     fn attempt(id: &str, wanted: Bolt, accepted: Time, end: End, ended: Time) -> Attempt {
-        Attempt { id: id.to_owned(), wanted, accepted, end: Some(end), ended: vec![ended] }
+        Attempt { id: id.to_owned(), wanted, accepted, end: Some(end), ended: vec![ended], command: None }
     }
 
     fn unknown() -> End {

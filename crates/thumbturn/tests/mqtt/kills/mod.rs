@@ -7,7 +7,7 @@
 mod callers;
 mod house;
 mod judge;
-mod record;
+pub(crate) mod record;
 
 use std::env;
 use std::ops::AddAssign;

@@ -8,54 +8,56 @@ use thumbturn_locksim::{Bolt, Lock, Order, Request};
 use crate::server::Server;
 
 /// Milliseconds since 1970.
-pub(super) type Time = i64;
+pub(crate) type Time = i64;
 
 /// Both clocks at one moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clocks {
+pub(crate) struct Clocks {
     steady: Instant,
     wall: Time,
 }
 
 impl Clocks {
-    pub(super) fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         Self { steady: Instant::now(), wall: i64::try_from(wall.as_millis()).unwrap() }
     }
 
-    pub(super) fn at(&self, moment: Instant) -> Time {
+    pub(crate) fn at(&self, moment: Instant) -> Time {
         self.wall + i64::try_from(moment.saturating_duration_since(self.steady).as_millis()).unwrap()
     }
 }
 
 /// One lock.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// When each life of the server began.
-    pub(super) lives: Vec<Time>,
+    pub(crate) lives: Vec<Time>,
     /// In the order of acceptance.
-    pub(super) attempts: Vec<Attempt>,
+    pub(crate) attempts: Vec<Attempt>,
     /// The attempt that each `lock.*` event names, and where it says that the bolt went.
-    pub(super) moves_told: Vec<(String, Bolt)>,
+    pub(crate) moves_told: Vec<(String, Bolt)>,
     /// The commands that came to the lock.
-    pub(super) commands: Vec<(Time, Bolt)>,
+    pub(crate) commands: Vec<(Time, Bolt)>,
     /// Where the bolt was, each from its time on.
-    pub(super) bolt: Vec<(Time, Bolt)>,
+    pub(crate) bolt: Vec<(Time, Bolt)>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
-    pub(super) id: String,
-    pub(super) wanted: Bolt,
-    pub(super) accepted: Time,
-    pub(super) end: Option<End>,
+pub(crate) struct Attempt {
+    pub(crate) id: String,
+    pub(crate) wanted: Bolt,
+    pub(crate) accepted: Time,
+    pub(crate) end: Option<End>,
     /// When the events say that it ended.
-    pub(super) ended: Vec<Time>,
+    pub(crate) ended: Vec<Time>,
+    /// When its command was written and when it was over, where [`Record::look_up_commands`] found that.
+    pub(crate) command: Option<(Time, Time)>,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     Confirmed,
     Unconfirmed,
     /// With an error of this type.
@@ -64,7 +66,7 @@ pub(super) enum End {
 
 impl End {
     /// `None` while it is pending.
-    pub(super) fn of(attempt: &Value) -> Option<Self> {
+    pub(crate) fn of(attempt: &Value) -> Option<Self> {
         match attempt["status"].as_str() {
             Some("pending") => None,
             Some("success") if attempt["result"]["was_confirmed_by_device"] == true => Some(Self::Confirmed),
@@ -74,19 +76,19 @@ impl End {
     }
 
     /// Whether it says that nothing was sent.
-    pub(super) fn is_unsent(&self) -> bool {
+    pub(crate) fn is_unsent(&self) -> bool {
         let Self::Error(kind) = self else { return false };
         kind.ends_with("_disconnected") || kind == "action_attempt_expired"
     }
 }
 
-pub(super) fn id(attempt: &Value) -> String {
+pub(crate) fn id(attempt: &Value) -> String {
     attempt["action_attempt_id"].as_str().unwrap().to_owned()
 }
 
 impl Record {
     /// As the server and the lock tell it now.
-    pub(super) async fn of(lock: &Lock, device: &str, server: &Server, lives: &[Time], clocks: Clocks) -> Self {
+    pub(crate) async fn of(lock: &Lock, device: &str, server: &Server, lives: &[Time], clocks: Clocks) -> Self {
         let body = json!({"device_id": device, "limit": 20_000});
         let (_, answer) = server.call("/action_attempts/list", body).await;
         let events = server.events(device).await;
@@ -101,6 +103,17 @@ impl Record {
             bolt: positions(lock, clocks),
         }
     }
+
+    /// Asks of each attempt when its command was written and when it was over.
+    pub(crate) async fn look_up_commands(&mut self, server: &Server) {
+        for attempt in &mut self.attempts {
+            let body = json!({"action_attempt_id": attempt.id});
+            let (_, answer) = server.call("/thumbturn/action_attempts/evidence", body).await;
+            let stages = answer["action_attempt_evidence"]["stages"].as_array().unwrap();
+            let at = |name: &str| stages.iter().find(|stage| stage["stage"] == name).map(|stage| time_of(&stage["at"]));
+            attempt.command = at("written").zip(at("ended"));
+        }
+    }
 }
 
 impl Attempt {
@@ -113,7 +126,8 @@ impl Attempt {
             wanted: if attempt["action_type"] == "UNLOCK_DOOR" { Bolt::Unlocked } else { Bolt::Locked },
             accepted: time_in(&id),
             end: End::of(attempt),
-            ended: events.iter().filter(says_end).map(|event| written(&event["created_at"])).collect(),
+            ended: events.iter().filter(says_end).map(|event| time_of(&event["created_at"])).collect(),
+            command: None,
             id,
         }
     }
@@ -125,7 +139,7 @@ fn time_in(id: &str) -> Time {
     Time::from_str_radix(&digits, 16).unwrap()
 }
 
-fn written(time: &Value) -> Time {
+fn time_of(time: &Value) -> Time {
     time.as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond()
 }
 

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use rumqttc::tokio_rustls::rustls::crypto::aws_lc_rs;
-use rumqttc::tokio_rustls::rustls::pki_types::CertificateDer;
-use rumqttc::tokio_rustls::rustls::pki_types::pem::PemObject;
-use rumqttc::tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 
 /// The authorities in a PEM text.
 ///
 /// # Errors
 /// What is wrong with the text, for people.
-pub(super) fn roots_of(pem: &str) -> Result<RootCertStore, &'static str> {
+pub(crate) fn roots_of(pem: &str) -> Result<RootCertStore, &'static str> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         let certificate = certificate.map_err(|_| "is not valid PEM")?;
@@ -25,17 +25,17 @@ fn system_roots() -> Result<RootCertStore, &'static str> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        Err("This machine has no trusted authorities installed (Debian: ca-certificates); give the broker's in ca_pem.")
+        Err("This machine has no trusted authorities installed (Debian: ca-certificates); give the hub's in ca_pem.")
     } else {
         Ok(roots)
     }
 }
 
-/// How to talk TLS to a broker: with the authorities in `ca_pem`, or else with the system's.
+/// How to talk TLS to a hub: with the authorities in `ca_pem`, or else with the system's.
 ///
 /// # Errors
 /// Why it cannot be done, for people.
-pub(super) fn client_config(ca_pem: Option<&str>) -> Result<Arc<ClientConfig>, &'static str> {
+pub(crate) fn client_config(ca_pem: Option<&str>) -> Result<Arc<ClientConfig>, &'static str> {
     let roots = match ca_pem {
         Some(pem) => roots_of(pem)?,
         None => system_roots()?,

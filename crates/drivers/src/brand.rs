@@ -2,21 +2,22 @@
 
 /// A maker in the contract's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Brand {
+pub(crate) struct Brand {
     /// The device type on the wire.
-    pub(super) device_type: &'static str,
+    pub(crate) device_type: &'static str,
     /// Lower-case identifier, as filters compare it.
-    pub(super) manufacturer: String,
+    pub(crate) manufacturer: String,
     /// The name for people.
-    pub(super) display_name: String,
+    pub(crate) display_name: String,
 }
 
 /// The device type of "some lock behind a hub", for makers that the contract does not list.
 const FALLBACK: &str = "smartthings_lock";
 
 /// A word that a listed maker's name holds, its identifier and its device type.
-const LISTED: [(&str, &str, &str); 26] = [
+const LISTED: [(&str, &str, &str); 27] = [
     ("akuvox", "akuvox", "akuvox_lock"),
+    ("allegion", "schlage", "schlage_lock"),
     ("august", "august", "august_lock"),
     ("brivo", "brivo", "brivo_access_point"),
     ("igloohome", "igloohome", "igloohome_lock"),
@@ -45,7 +46,7 @@ const LISTED: [(&str, &str, &str); 26] = [
 ];
 
 /// The maker that a hub names; a lock without one is of an unknown make.
-pub(super) fn of(maker: Option<&str>) -> Brand {
+pub(crate) fn of(maker: Option<&str>) -> Brand {
     let name = maker.map(str::trim).filter(|name| !name.is_empty()).unwrap_or("Unknown");
     let lower = name.to_lowercase();
     let listed = LISTED.iter().find(|(word, _, _)| names(&lower, word));
@@ -86,6 +87,7 @@ mod tests {
         for (maker, device_type, manufacturer) in [
             (Some("Yale"), "yale_lock", "yale"),
             (Some("Schlage Connect"), "schlage_lock", "schlage"),
+            (Some("Allegion"), "schlage_lock", "schlage"),
             (Some("U-tec"), "ultraloq_lock", "ultraloq"),
             (Some("igloohome Pte"), "igloohome_lock", "igloohome"),
             (Some("LUMI"), "aqara_lock", "aqara"),

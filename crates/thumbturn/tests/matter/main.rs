@@ -1,0 +1,12 @@
+//! The whole way: HTTP, engine, store, driver, a real Matter server, virtual locks that count their bolt movements.
+
+#[cfg(test)]
+#[path = "../support/listening.rs"]
+mod listening;
+#[cfg(test)]
+#[path = "../mqtt/server.rs"]
+#[expect(dead_code, reason = "these tests need less of it")]
+mod server;
+
+#[cfg(test)]
+mod unlock;
