@@ -9,7 +9,7 @@ use crate::tally::Tally;
 /// What is measured.
 #[derive(Args)]
 pub(crate) struct Choice {
-    /// Only this: rates, long, sdk, share, start, size or mqtt
+    /// Only this: rates, long, sdk, share, start, size, mqtt, postgres, nodes, zwave, home_assistant, matter or webhooks
     #[arg(long)]
     only: Option<String>,
     /// Also the rate after a million attempts, which takes minutes
@@ -22,6 +22,11 @@ pub(crate) fn all(root: &Root, choice: &Choice, install: bool) -> Result<Tally> 
     install::programs(root, install)?;
     install::node_packages(root, "js", install)?;
     install::node_packages(root, "bench", install)?;
+    for peer in ["zwave", "matter"] {
+        install::node_packages(root, peer, install)?;
+    }
+    install::home_assistant(root, install)?;
+    install::matter(root, install)?;
     let build = ["build", "--release", "--locked", "--package", "thumbturn", "--package", "thumbturn-bench", "--bins"];
     must_succeed(root.cargo().args(build))?;
     let release = root.target().join("release");

@@ -76,10 +76,14 @@ pub(crate) fn all(root: &Root, only: Option<Target>, seconds: u64, install: bool
     for target in Target::ALL.into_iter().filter(|target| only.is_none_or(|only| only == *target)) {
         let started = SystemTime::now();
         let outcome = one(root, &program, target, &words, seconds);
-        if let Err(error) = &outcome {
-            println!("\nfuzz: {}: {error}\n{}", target.name(), how_to_repeat(root, target, started));
-        }
-        tally += Tally::one(outcome.is_ok());
+        tally += outcome.map_or_else(
+            |error| {
+                let failure = format!("fuzz: {}: {error}\n{}", target.name(), how_to_repeat(root, target, started));
+                println!("\n{failure}");
+                Tally::failure(failure)
+            },
+            |()| Tally::one(true),
+        );
     }
     Ok(tally)
 }

@@ -10,7 +10,7 @@ use crate::run::{Error, Result, Root, find_program, is_installed, must_succeed, 
 const OLDEST_NODE: u32 = 18;
 
 /// Programs the tests start, and the Debian packages that hold them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("mosquitto", "mosquitto"),
     ("mosquitto_passwd", "mosquitto"),
     ("curl", "curl"),
@@ -18,7 +18,11 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("python3", "python3"),
+    ("ip", "iproute2"),
 ];
+
+/// A library that the Matter server loads, and the Debian package that holds it.
+const NETLINK: (&str, &str) = ("libnl-route-3.so.200", "libnl-route-3-200");
 
 /// Makes sure that every program is there; with `install` false it only says what is missing.
 pub(crate) fn programs(root: &Root, install: bool) -> Result<()> {
@@ -49,6 +53,9 @@ fn missing_packages(root: &Root) -> Vec<&'static str> {
     if !has_postgres() {
         packages.push("postgresql");
     }
+    if !has_library(NETLINK.0) {
+        packages.push(NETLINK.1);
+    }
     packages.sort_unstable();
     packages.dedup();
     packages
@@ -58,6 +65,13 @@ fn missing_packages(root: &Root) -> Vec<&'static str> {
 fn has_postgres() -> bool {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     is_installed("postgres") || versions.map(|entry| entry.path().join("bin/postgres")).any(|path| path.is_file())
+}
+
+/// Whether a shared library is where Debian or others keep them.
+fn has_library(name: &str) -> bool {
+    let places = ["/usr/lib", "/usr/lib64", "/lib"].map(PathBuf::from);
+    let below = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    places.into_iter().chain(below).any(|folder| folder.join(name).is_file())
 }
 
 /// `apt-get`, as root or through a `sudo` that asks no question.
@@ -127,6 +141,16 @@ pub(crate) fn python(root: &Root, name: &str, requirements: &str, install: bool)
     must_succeed(root.command(&python).args(quiet).arg(&wanted))?;
     state.remember()?;
     Ok(python)
+}
+
+/// The Home Assistant that the tests start themselves.
+pub(crate) fn home_assistant(root: &Root, install: bool) -> Result<()> {
+    python(root, "e2e-venv-home-assistant", "home_assistant/requirements.txt", install).map(drop)
+}
+
+/// The Python environment of the Matter server, for its tests and to measure.
+pub(crate) fn matter(root: &Root, install: bool) -> Result<()> {
+    python(root, "e2e-venv-matter", "matter/requirements.txt", install).map(drop)
 }
 
 /// The pinned version of cargo-deny: the one on the search path, or our own copy below `target`.

@@ -39,12 +39,15 @@ pub(crate) fn all(root: &Root, advisories: bool) -> Result<Tally> {
     let mut tally = Tally::default();
     let mut report = Vec::new();
     for (name, check) in &checks {
-        let outcome = check();
-        tally += Tally::one(outcome.is_ok());
-        report.push(match outcome {
-            Ok(()) => format!("ok      {name}"),
-            Err(error) => format!("FAILED  {name}: {error}"),
-        });
+        let (line, counted) = match check() {
+            Ok(()) => (format!("ok      {name}"), Tally::one(true)),
+            Err(error) => {
+                let line = format!("FAILED  {name}: {error}");
+                (line.clone(), Tally::failure(line))
+            }
+        };
+        tally += counted;
+        report.push(line);
     }
     println!("\n{}", report.join("\n"));
     Ok(tally)

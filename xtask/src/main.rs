@@ -110,7 +110,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one task and prints its closing line, such as `tests: 12 passed, 0 failed`.
+/// Runs one task and prints what failed, then its closing line, such as `tests: 12 passed, 0 failed`.
 fn perform(task: Task) -> run::Result<Tally> {
     let root = Root::find()?;
     let (tally, what) = match task {
@@ -125,6 +125,9 @@ fn perform(task: Task) -> run::Result<Tally> {
         Task::Docs => (generated::write(&root)?, "docs"),
         Task::Lint { advisories } => (lint::all(&root, advisories)?, "lint"),
     };
+    if !tally.failures.is_empty() {
+        println!("\n{what}, what failed:\n{}", tally.failures.join("\n"));
+    }
     println!("\n{what}: {tally}");
     Ok(tally)
 }

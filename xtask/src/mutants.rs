@@ -52,9 +52,15 @@ struct Edit {
 pub(crate) fn all(root: &Root, only: Option<&str>) -> Result<Tally> {
     let list = mutants(root)?;
     let copy = copy(root)?;
-    let mut tally = Tally::one(is_sound(&copy, &list)?);
+    let mut tally = match is_sound(&copy, &list)? {
+        true => Tally::one(true),
+        false => Tally::failure("without a mutant the simulation finds something".to_owned()),
+    };
     for mutant in list.iter().filter(|mutant| only.is_none_or(|only| mutant.name.contains(only))) {
-        tally += Tally::one(tried(root, &copy, mutant)?);
+        tally += match tried(root, &copy, mutant)? {
+            true => Tally::one(true),
+            false => Tally::failure(format!("not caught: the mutant {}", mutant.name)),
+        };
     }
     Ok(tally)
 }

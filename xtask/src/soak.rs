@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the built server is killed at random moments, the power is cut under its store, as often as asked
-//! for, and it is asked for ten times as much as it can do, as long as asked for. All are ordinary tests, of which
+//! `cargo xtask soak`: the built server is killed at random moments, the power is cut under its store, three nodes on one
+//! database are killed, paused and cut off, as often as asked for, and it is asked for ten times as much as it can do, as long as asked for. All are ordinary tests, of which
 //! `cargo xtask test` runs a little; here they run for long.
 
 use std::fmt;
@@ -21,6 +21,9 @@ pub(crate) struct Amount {
     /// How often to cut the power under the store, at least
     #[arg(long, default_value_t = 700)]
     cuts: u32,
+    /// How many troubles three nodes on one PostgreSQL live through
+    #[arg(long, default_value_t = 60)]
+    nodes: u32,
     /// How long each of the two overloads goes on, in seconds
     #[arg(long, default_value_t = 60)]
     overload: u32,
@@ -56,6 +59,17 @@ const KILLS: Trial = Trial {
     seed: "KILL_SEED",
 };
 
+const NODES: Trial = Trial {
+    what: "troubles of nodes",
+    package: "thumbturn",
+    test: [
+        "mqtt",
+        "nodes::on_three_nodes_nothing_acknowledged_is_lost_and_nothing_is_sent_twice_whatever_happens_to_them",
+    ],
+    amount: "NODES_TROUBLES",
+    seed: "NODES_SEED",
+};
+
 const OVERLOAD: Trial = Trial {
     what: "overload",
     package: "thumbturn",
@@ -66,14 +80,15 @@ const OVERLOAD: Trial = Trial {
 
 /// Runs them and prints what they came to.
 pub(crate) fn all(root: &Root, amount: &Amount, install: bool) -> Result<Tally> {
-    if amount.kills + amount.cuts + amount.overload == 0 {
-        return Err(Error::Message("neither kills nor cuts nor an overload are asked for".to_owned()));
+    if amount.kills + amount.cuts + amount.nodes + amount.overload == 0 {
+        return Err(Error::Message("neither kills nor cuts nor troubles nor an overload are asked for".to_owned()));
     }
     install::programs(root, install)?;
     let seed = amount.seed.unwrap_or_else(fresh_seed);
-    println!("soak: --kills {} --cuts {} --overload {} --seed {seed}", amount.kills, amount.cuts, amount.overload);
+    let Amount { kills, cuts, nodes, overload, .. } = amount;
+    println!("soak: --kills {kills} --cuts {cuts} --nodes {nodes} --overload {overload} --seed {seed}");
     let (mut tally, mut sum, mut report) = (Tally::default(), Figures::default(), Vec::new());
-    for (trial, times) in [(CUTS, amount.cuts), (KILLS, amount.kills)] {
+    for (trial, times) in [(CUTS, amount.cuts), (KILLS, amount.kills), (NODES, amount.nodes)] {
         if times > 0 {
             let mut figures = Figures::default();
             tally += trial.run(root, times, seed, |line| figures.read(line))?;
@@ -136,7 +151,7 @@ impl Figures {
         else {
             return;
         };
-        let times = [" kills: ", " cuts in "].into_iter().filter(|word| line.contains(word));
+        let times = [" kills: ", " cuts in ", " troubles of "].into_iter().filter(|word| line.contains(word));
         let times = times.filter_map(|word| number_before(line, word)).sum();
         *self = Self { times, acknowledged, commands, left_over };
     }
@@ -179,5 +194,9 @@ mod tests {
             "61 cuts in 20 stories: 7 attempts acknowledged, 6 commands sent, 5 attempts left unfinished by a cut",
         );
         assert_eq!(figures, Figures { times: 61, acknowledged: 7, commands: 6, left_over: 5 });
+        figures.read(
+            "4 troubles of 3 nodes: 9 attempts acknowledged, 8 commands sent, 2 attempts left unfinished, 5 confirmed",
+        );
+        assert_eq!(figures, Figures { times: 4, acknowledged: 9, commands: 8, left_over: 2 });
     }
 }

@@ -1,19 +1,39 @@
-//! Counting: how many tests ran well, read from what the test programs print.
+//! Counting: how many tests ran well, and which ones did not, read from what the test programs print.
 
 use std::fmt;
 use std::ops::AddAssign;
 
+/// How many lines of what a failed test printed are told again at the end.
+const LINES_EACH: usize = 60;
+
 /// Tests that passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    /// What the failed ones said: a long run ends with it, because its beginning may be out of sight by then.
+    pub(crate) failures: Vec<String>,
+    /// While lines of a failed test are read: how many more of them are kept.
+    room: Option<usize>,
 }
 
 impl Tally {
+    /// Notes a line, or leaves it out if its test has said enough.
+    fn note(&mut self, line: &str) {
+        if self.room.is_some_and(|room| room > 0) {
+            self.failures.push(line.to_owned());
+            self.room = self.room.map(|room| room - 1);
+        }
+    }
+
+    /// A failed thing that is told in one line.
+    pub(crate) fn failure(line: String) -> Self {
+        Self { failures: vec![line], ..Self::one(false) }
+    }
+
     /// One thing that went well or not.
     pub(crate) fn one(ok: bool) -> Self {
-        Self { passed: u64::from(ok), failed: u64::from(!ok) }
+        Self { passed: u64::from(ok), failed: u64::from(!ok), ..Self::default() }
     }
 
     /// A program that failed without a failed test (did not compile, crashed) or that counted
@@ -23,8 +43,15 @@ impl Tally {
         Self { failed: self.failed + u64::from(unexplained), ..self }
     }
 
-    /// `test result: ok. 3 passed; 0 failed; 1 ignored; …` of the Rust test runner.
+    /// `test result: ok. 3 passed; 0 failed; 1 ignored; …` of the Rust test runner, and what stands under
+    /// `---- the_test stdout ----`.
     pub(crate) fn read_cargo(&mut self, line: &str) {
+        if line.starts_with("---- ") && line.ends_with(" stdout ----") {
+            self.room = Some(LINES_EACH);
+        } else if line == "failures:" {
+            self.room = None;
+        }
+        self.note(line);
         if let Some(rest) = line.trim().strip_prefix("test result: ") {
             self.passed += number_before(rest, " passed").unwrap_or(0);
             self.failed += number_before(rest, " failed").unwrap_or(0);
@@ -32,8 +59,12 @@ impl Tally {
     }
 
     /// The lines `pass 3`, `fail 0` and `cancelled 0` that close a run of Node's test runner,
-    /// each behind a mark (`ℹ` or `#`).
+    /// each behind a mark (`ℹ` or `#`), and what stands under `failing tests:` behind them.
     pub(crate) fn read_node(&mut self, line: &str) {
+        if line.ends_with(" failing tests:") {
+            self.room = Some(LINES_EACH);
+        }
+        self.note(line);
         let Some(rest) = line.strip_prefix("ℹ ").or_else(|| line.strip_prefix("# ")) else { return };
         match rest.split_once(' ').map(|(word, number)| (word, number.trim().parse::<u64>())) {
             Some(("pass", Ok(number))) => self.passed += number,
@@ -42,8 +73,15 @@ impl Tally {
         }
     }
 
-    /// The closing line of our own suites, alone on its line: `3 passed, 0 failed`.
+    /// The closing line of our own suites, alone on its line: `3 passed, 0 failed`, and each line with a failure and
+    /// those under it, which begin with spaces.
     pub(crate) fn read_closing(&mut self, line: &str) {
+        if line.starts_with("FAIL") || line.starts_with("ERROR") || line.contains("= FAILURES =") {
+            self.room = Some(LINES_EACH);
+        } else if line.starts_with("ok ") {
+            self.room = None;
+        }
+        self.note(line);
         if let Some((passed, failed)) = line.trim().split_once(" passed, ")
             && let (Ok(passed), Some(Ok(failed))) =
                 (passed.parse::<u64>(), failed.strip_suffix(" failed").map(str::parse::<u64>))
@@ -63,6 +101,7 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -107,9 +146,38 @@ mod tests {
 
     #[test]
     fn a_run_without_a_single_count_is_a_failure() {
-        assert_eq!(Tally::default().of_run(true), Tally { passed: 0, failed: 1 });
-        assert_eq!(Tally { passed: 3, failed: 0 }.of_run(false), Tally { passed: 3, failed: 1 });
-        assert_eq!(Tally { passed: 3, failed: 2 }.of_run(false), Tally { passed: 3, failed: 2 });
-        assert_eq!(Tally { passed: 3, failed: 0 }.of_run(true), Tally { passed: 3, failed: 0 });
+        let of = |passed, failed| Tally { passed, failed, ..Tally::default() };
+        assert_eq!(of(0, 0).of_run(true), of(0, 1));
+        assert_eq!(of(3, 0).of_run(false), of(3, 1));
+        assert_eq!(of(3, 2).of_run(false), of(3, 2));
+        assert_eq!(of(3, 0).of_run(true), of(3, 0));
+    }
+
+    #[test]
+    fn keeps_what_failed_tests_said() {
+        let mut tally = Tally::default();
+        let lines = [
+            "test opens ... ok",
+            "failures:",
+            "",
+            "---- jams stdout ----",
+            "assertion failed",
+            "",
+            "failures:",
+            "    jams",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+        ];
+        lines.iter().for_each(|line| tally.read_cargo(line));
+        assert_eq!(tally.failures, ["---- jams stdout ----", "assertion failed", ""]);
+
+        let mut tally = Tally::default();
+        let lines = ["✖ jams", "ℹ pass 3", "ℹ fail 1", "", "✖ failing tests:", "test at jams.test.mjs", "✖ jams"];
+        lines.iter().for_each(|line| tally.read_node(line));
+        assert_eq!(tally.failures, ["✖ failing tests:", "test at jams.test.mjs", "✖ jams"]);
+
+        let mut tally = Tally::default();
+        let lines = ["ok     opens", "FAILED jams", "       got    200", "ok     closes", "2 passed, 1 failed"];
+        lines.iter().for_each(|line| tally.read_closing(line));
+        assert_eq!(tally.failures, ["FAILED jams", "       got    200"]);
     }
 }

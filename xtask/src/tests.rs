@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything, in the order in which a failure is cheapest to read.
 
-use crate::run::{Result, Root, watch};
+use crate::run::{Result, Root, must_succeed, watch};
 use crate::tally::Tally;
 use crate::{e2e, fuzz, install, mutants};
 
@@ -11,6 +11,13 @@ const FUZZ: u64 = 10;
 /// fuzz target, then the end-to-end suites. A failure does not stop what comes after it.
 pub(crate) fn all(root: &Root, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
+    for peer in ["zwave", "matter"] {
+        install::node_packages(root, peer, install)?;
+    }
+    install::home_assistant(root, install)?;
+    install::matter(root, install)?;
+    // Tests start them; building all targets makes tests of them.
+    must_succeed(root.cargo().args(["build", "--locked", "--package", "thumbturn", "--examples"]))?;
     let mut tally = Tally::default();
     tally += cargo_test(root, &["--all-targets"])?;
     tally += documentation_tests(root)?;
