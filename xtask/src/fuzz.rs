@@ -10,11 +10,14 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 
 use crate::install;
-use crate::run::{Error, Result, Root, must_succeed};
+use crate::run::{Error, Result, Root, must_succeed, watch_all};
 use crate::tally::Tally;
 
 /// Longest input, in bytes: the limits that matter here are of numbers and depth, not of megabytes.
 const LONGEST: usize = 4096;
+
+/// How many lines from the word of a crash on are told.
+const LINES_OF_A_CRASH: usize = 5;
 
 /// How long one input may take, in seconds.
 const PATIENCE: u64 = 10;
@@ -103,7 +106,28 @@ fn one(root: &Root, program: &Path, target: Target, words: &Path, seconds: u64) 
     command.arg(found).arg(root.join("fuzz/seeds").join(target.name()));
     command.args(["--", &format!("-max_total_time={seconds}"), &format!("-max_len={LONGEST}")]);
     command.args([format!("-timeout={PATIENCE}"), "-rss_limit_mb=1024".to_owned(), "-print_final_stats=1".to_owned()]);
-    must_succeed(command.arg(format!("-dict={}", words.display())))
+    command.arg(format!("-dict={}", words.display()));
+    let mut told = Told::default();
+    if watch_all(command, |line| told.read(line))? { Ok(()) } else { Err(Error::Message(told.lines.join("\n"))) }
+}
+
+/// What a target said of its crash: the message of the panic, which stands under where it was.
+#[derive(Default)]
+struct Told {
+    lines: Vec<String>,
+    room: usize,
+}
+
+impl Told {
+    fn read(&mut self, line: &str) {
+        if line.contains("panicked at") || line.starts_with("error") || line.contains("ERROR: libFuzzer") {
+            self.room = LINES_OF_A_CRASH;
+        }
+        if self.room > 0 {
+            self.lines.push(line.to_owned());
+            self.room -= 1;
+        }
+    }
 }
 
 /// The start of a command line that builds a target, where that is needed, and runs it.
@@ -140,7 +164,13 @@ fn escaped(word: &str) -> String {
 fn how_to_repeat(root: &Root, target: Target, since: SystemTime) -> String {
     let name = target.name();
     match newest_artifact(root, target, since) {
-        Some(file) => format!("to repeat it: cargo xtask fuzz {name} --repeat fuzz/artifacts/{name}/{file}"),
+        Some(file) => {
+            let input = fs::read(root.join("fuzz/artifacts").join(name).join(&file)).unwrap_or_default();
+            format!(
+                "to repeat it: cargo xtask fuzz {name} --repeat fuzz/artifacts/{name}/{file}\nthe input: b\"{}\"",
+                input.escape_ascii()
+            )
+        }
         None => "it left no input: it did not build, or could not start".to_owned(),
     }
 }
@@ -158,7 +188,15 @@ fn newest_artifact(root: &Root, target: Target, since: SystemTime) -> Option<Str
 
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::{Told, escaped};
+
+    #[test]
+    fn what_is_told_of_a_crash_is_its_message() {
+        let mut told = Told::default();
+        let lines = ["#2 INITED", "thread 'main' panicked at fuzz_targets/queries.rs:42:9:", "left: 1", "right: 2"];
+        lines.iter().for_each(|line| told.read(line));
+        assert_eq!(told.lines, lines[1..]);
+    }
 
     #[test]
     fn quotes_and_backslashes_in_a_word_are_kept() {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -141,20 +141,40 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 }
 
 /// Runs with its output on ours while `read` sees each line of stdout. True if it succeeded.
-pub(crate) fn watch(command: &mut Command, mut read: impl FnMut(&str)) -> Result<bool> {
+pub(crate) fn watch(command: &mut Command, read: impl FnMut(&str)) -> Result<bool> {
     let words = announce(command);
-    let started = command.stdout(Stdio::piped()).spawn();
-    let mut child = started.map_err(|source| Error::Start { command: words.clone(), source })?;
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.map_err(|source| Error::Start { command: words.clone(), source })?;
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            read(&line);
+    let running = || -> io::Result<bool> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        if let Some(stdout) = child.stdout.take() {
+            repeat_lines(stdout, read)?;
         }
+        Ok(child.wait()?.success())
+    };
+    running().map_err(|source| Error::Start { command: words, source })
+}
+
+/// The same for a program that says what matters on stderr: `read` sees the lines of both.
+pub(crate) fn watch_all(mut command: Command, read: impl FnMut(&str)) -> Result<bool> {
+    let words = announce(&command);
+    let running = || -> io::Result<bool> {
+        let (reader, writer) = io::pipe()?;
+        let mut child = command.stdout(writer.try_clone()?).stderr(writer).spawn()?;
+        // Its ends of the pipe: without them here the lines end with the program.
+        drop(command);
+        repeat_lines(reader, read)?;
+        Ok(child.wait()?.success())
+    };
+    running().map_err(|source| Error::Start { command: words, source })
+}
+
+fn repeat_lines(from: impl Read, mut read: impl FnMut(&str)) -> io::Result<()> {
+    for line in BufReader::new(from).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        read(&line);
     }
-    let status = child.wait().map_err(|source| Error::Start { command: words, source })?;
-    Ok(status.success())
+    Ok(())
 }
 
 fn announce(command: &Command) -> String {

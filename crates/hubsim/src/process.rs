@@ -1,15 +1,18 @@
 //! A program that is talked to in lines. It ends when this is dropped.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
+use thumbturn_testports::Port;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::Error;
+
+/// How often a hub is started.
+const STARTS: usize = 3;
 
 pub(crate) struct Process {
     name: &'static str,
@@ -26,10 +29,41 @@ pub(crate) fn node(folder: &Path) -> PathBuf {
     if ours.is_file() { ours } else { PathBuf::from("node") }
 }
 
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> Result<u16, Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("look for a free port"))?;
-    Ok(listener.local_addr().map_err(Error::io("look for a free port"))?.port())
+/// A port that is a hub's for as long as it is kept, over restarts too.
+pub(crate) fn free_port() -> Result<Port, Error> {
+    Port::free().map_err(Error::io("look for a free port"))
+}
+
+/// Starts a hub and waits for what it says while it comes up; again if it ended or never came up: one that was killed in the
+/// middle of something may wait for its stick for ever, or meet what it had half written. Whoever watches over it at home
+/// does the same.
+pub(crate) async fn start_hub(
+    name: &'static str,
+    mut command: Command,
+    says: &[&'static str],
+    within: Duration,
+) -> Result<(Process, Vec<Value>), Error> {
+    for _ in 1..STARTS {
+        match start_once(name, &mut command, says, within).await {
+            Err(Error::TimedOut { .. } | Error::Ended(..)) => {}
+            other => return other,
+        }
+    }
+    start_once(name, &mut command, says, within).await
+}
+
+async fn start_once(
+    name: &'static str,
+    command: &mut Command,
+    says: &[&'static str],
+    within: Duration,
+) -> Result<(Process, Vec<Value>), Error> {
+    let mut process = Process::start(name, command)?;
+    let mut said = Vec::with_capacity(says.len());
+    for what in says {
+        said.push(process.next(what, within).await?);
+    }
+    Ok((process, said))
 }
 
 impl Process {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use rumqttc::{AsyncClient, Event, Packet};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use thumbturn_testports::Port;
 
 use crate::{Broker, Error, TestCertificates};
 
 const ACCEPT_WITHIN: Duration = Duration::from_secs(10);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
-const PORT_TRIES: u32 = 8;
 
 /// Whether retained messages outlive the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +48,8 @@ pub struct Mosquitto {
     dir: TempDir,
     program: PathBuf,
     broker: Broker,
+    /// Kept while it is stopped too.
+    _port: Port,
     child: Option<Child>,
 }
 
@@ -65,27 +67,18 @@ impl Mosquitto {
             .tempdir()
             .map_err(Error::io("make a folder for the broker", std::env::temp_dir()))?;
         let certificates = config.tls.then(TestCertificates::make).transpose()?;
+        let port = Port::free().map_err(Error::io("look for a free port", "127.0.0.1"))?;
         let broker = Broker {
             host: if config.tls { "localhost".to_owned() } else { Ipv4Addr::LOCALHOST.to_string() },
-            port: 0,
+            port: port.number(),
             credentials: config.credentials.clone(),
             ca_pem: certificates.as_ref().map(|made| made.ca.clone()),
         };
-        let mut this = Self { dir, program, broker, child: None };
+        let mut this = Self { dir, program, broker, _port: port, child: None };
         this.write_secrets(&config, certificates.as_ref())?;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            this.broker.port = free_port()?;
-            this.write(this.path("mosquitto.conf"), &this.render(&config))?;
-            match this.launch().await {
-                // Somebody else may take the port between our look and the broker's.
-                Err(Error::BrokerEnded { log, .. }) if tries < PORT_TRIES && log.contains("Address already in use") => {
-                }
-                Err(error) => return Err(error),
-                Ok(()) => return Ok(this),
-            }
-        }
+        this.write(this.path("mosquitto.conf"), &this.render(&config))?;
+        this.launch().await?;
+        Ok(this)
     }
 
     /// How to reach this broker.
@@ -291,13 +284,6 @@ fn find(program: &'static str) -> Result<PathBuf, Error> {
         .map(|dir| dir.join(program))
         .find(|file| file.is_file())
         .ok_or(Error::NotInstalled { program })
-}
-
-fn free_port() -> Result<u16, Error> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(Error::io("look for a free port", "127.0.0.1"))
 }
 
 /// Whether a whole MQTT greeting succeeds.

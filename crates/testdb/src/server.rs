@@ -1,7 +1,6 @@
 //! A server of one test.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use thumbturn_testports::Port;
 
 use crate::programs::Programs;
 use crate::{Database, Error};
@@ -46,7 +46,7 @@ pub enum Stop {
 pub struct Server {
     programs: Programs,
     dir: TempDir,
-    port: u16,
+    port: Port,
     settings: Settings,
     child: Option<Child>,
 }
@@ -63,7 +63,8 @@ impl Server {
             .tempdir()
             .map_err(Error::io("make a folder in", std::env::temp_dir()))?;
         make(&programs, dir.path(), &settings)?;
-        let mut server = Self { programs, dir, port: free_port()?, settings, child: None };
+        let port = Port::free().map_err(Error::io("listen on", "127.0.0.1"))?;
+        let mut server = Self { programs, dir, port, settings, child: None };
         server.run()?;
         Ok(server)
     }
@@ -73,7 +74,7 @@ impl Server {
     /// # Errors
     /// [`Error`]
     pub fn run(&mut self) -> Result<(), Error> {
-        self.child = Some(launch(&self.programs, self.dir.path(), self.port, &self.settings)?);
+        self.child = Some(launch(&self.programs, self.dir.path(), self.port.number(), &self.settings)?);
         Ok(())
     }
 
@@ -98,19 +99,19 @@ impl Server {
     /// # Errors
     /// [`Error`]
     pub fn database(&self) -> Result<Database, Error> {
-        Database::make(self.programs.clone(), socket_folder(self.dir.path()), self.port, false)
+        Database::make(self.programs.clone(), socket_folder(self.dir.path()), self.port.number(), false)
     }
 
     /// Its port, on the network as on its socket.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The URL of a database for whoever comes over the network as `postgres`.
     #[must_use]
     pub fn url(&self, database: &Database, password: &str) -> String {
-        format!("postgres://postgres:{password}@127.0.0.1:{}/{}", self.port, database.name())
+        format!("postgres://postgres:{password}@127.0.0.1:{}/{}", self.port(), database.name())
     }
 }
 
@@ -207,9 +208,4 @@ fn await_ready(programs: &Programs, dir: &Path, port: u16, log: &Path, settings:
     programs
         .run("psql", &["-q", "-X", "-h", &socket, "-p", &port, "-U", "postgres", "-d", "postgres", "-c", &sql])
         .map(drop)
-}
-
-pub(crate) fn free_port() -> Result<u16, Error> {
-    let port = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr();
-    Ok(port().map_err(Error::io("listen on", "127.0.0.1"))?.port())
 }

@@ -11,7 +11,7 @@ use thumbturn_core::locks::Bolt;
 use thumbturn_drivers::home_assistant::HomeAssistantDriver;
 use thumbturn_hubsim::home_assistant::{Client, LockSpec, Place};
 use thumbturn_locksim::TestCertificates;
-use tokio::net::TcpListener;
+use thumbturn_testports::Port;
 
 use crate::encrypted::encrypted;
 use crate::house::{CONFIRMED, House, SOON, UNCONFIRMED, account, failure};
@@ -31,10 +31,11 @@ async fn what_is_wrong_is_told_with_what_to_do_and_a_refused_token_is_left_alone
     assert!(message.contains("refuses the token") && message.contains("profile page"), "{message}");
     assert!(!message.contains("canary"), "{message}");
 
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = Port::free().unwrap();
+    let free = format!("127.0.0.1:{}", free.number());
     let (trouble, message) = trouble_with(&format!("http://{free}"), "x").await;
     assert_eq!(trouble, LinkTrouble::HubDisconnected);
-    assert!(message.contains(&free.to_string()) && message.contains("refused"), "{message}");
+    assert!(message.contains(&free) && message.contains("refused"), "{message}");
 
     let (required, ok) = (json!({"type": "auth_required", "ha_version": "2024.3.3"}), json!({"type": "auth_ok"}));
     let starting = json!({"id": 1, "type": "result", "success": true, "result": {"state": "STARTING"}});

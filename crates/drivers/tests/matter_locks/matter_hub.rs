@@ -9,7 +9,7 @@ use thumbturn_core::events::EventKind;
 use thumbturn_core::locks::Bolt;
 use thumbturn_drivers::matter::MatterDriver;
 use thumbturn_hubsim::matter::{By, Client, LockSpec, Place};
-use tokio::net::TcpListener;
+use thumbturn_testports::Port;
 
 use crate::house::{CONFIRMED, House, account, lock};
 use crate::parrot::that_says;
@@ -22,7 +22,8 @@ async fn trouble_with(url: &str) -> (LinkTrouble, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_server_is_told_with_what_to_do() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = Port::free().unwrap();
+    let free = format!("127.0.0.1:{}", free.number());
     let (trouble, message) = trouble_with(&format!("ws://{free}")).await;
     assert_eq!(trouble, LinkTrouble::HubDisconnected);
     assert!(message.contains(&format!("Matter server {free}")) && message.contains("refused"), "{message}");

@@ -10,6 +10,7 @@ use thumbturn_core::locks::Bolt;
 use thumbturn_drivers::zwave_js::ZwaveJsDriver;
 use thumbturn_hubsim::zwave::{Client, House as Network, LockSpec, Place, Tells};
 use thumbturn_locksim::TestCertificates;
+use thumbturn_testports::Port;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -25,10 +26,11 @@ async fn trouble_with(url: &str) -> (LinkTrouble, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_server_is_told_with_what_to_do() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = Port::free().unwrap();
+    let free = format!("127.0.0.1:{}", free.number());
     let (trouble, message) = trouble_with(&format!("ws://{free}")).await;
     assert_eq!(trouble, LinkTrouble::HubDisconnected);
-    assert!(message.contains(&free.to_string()) && message.contains("refused"), "{message}");
+    assert!(message.contains(&free) && message.contains("refused"), "{message}");
 
     let old = json!({"type": "version", "homeId": 1, "serverVersion": "1.10.0", "minSchemaVersion": 0, "maxSchemaVersion": 17});
     let (trouble, message) = trouble_with(&format!("ws://{}", that_says(vec![old]).await)).await;

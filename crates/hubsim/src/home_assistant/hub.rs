@@ -1,16 +1,16 @@
 //! The real Home Assistant.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use thumbturn_testports::Port;
 use tokio::process::Command;
 
 use super::House;
 use crate::Error;
-use crate::process::Process;
+use crate::process::{Process, free_port, start_hub};
 
 /// How long a hub may take until it runs: Python reads a lot of files.
 const RUNNING_WITHIN: Duration = Duration::from_secs(120);
@@ -18,7 +18,7 @@ const RUNNING_WITHIN: Duration = Duration::from_secs(120);
 /// A running hub. It is killed when this is dropped.
 pub struct Hub {
     folder: TempDir,
-    port: u16,
+    port: Port,
     process: Process,
     token: String,
     admin: String,
@@ -40,8 +40,7 @@ impl Hub {
         let folder = tempfile::Builder::new().prefix("hubsim-").tempdir();
         let folder = folder.map_err(Error::io("make a folder for a hub"))?;
         let port = free_port()?;
-        let (mut process, words) = start(house, port, &folder, zwave.as_deref()).await?;
-        running(&mut process).await?;
+        let (process, words) = start(house, port.number(), &folder, zwave.as_deref()).await?;
         let token = |of: &str| words[of].as_str().unwrap_or_default().to_owned();
         Ok(Self { folder, port, process, token: token("token"), admin: token("admin"), zwave })
     }
@@ -49,13 +48,13 @@ impl Hub {
     /// Its address, the same over restarts.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.number())
     }
 
     /// Its port.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The token of an ordinary user.
@@ -77,12 +76,12 @@ impl Hub {
 
     /// Starts it again after it was killed, on what it remembered, and waits until it runs.
     pub async fn restart(&mut self, house: &House) -> Result<(), Error> {
-        (self.process, _) = start(house, self.port, &self.folder, self.zwave.as_deref()).await?;
-        running(&mut self.process).await
+        (self.process, _) = start(house, self.port.number(), &self.folder, self.zwave.as_deref()).await?;
+        Ok(())
     }
 }
 
-/// Starts it; what it says first are its tokens.
+/// Starts it and waits until it runs; what it says first are its tokens.
 async fn start(house: &House, port: u16, folder: &TempDir, zwave: Option<&str>) -> Result<(Process, Value), Error> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
@@ -97,16 +96,7 @@ async fn start(house: &House, port: u16, folder: &TempDir, zwave: Option<&str>) 
     let program = root.join("e2e/home_assistant/hub.py");
     let mut command = Command::new(python);
     command.arg(program).arg(spec.to_string()).env("PYTHONDONTWRITEBYTECODE", "1");
-    let mut process = Process::start("Home Assistant", &mut command)?;
-    let words = process.next("the tokens of a Home Assistant", RUNNING_WITHIN).await?;
-    Ok((process, words))
-}
-
-async fn running(process: &mut Process) -> Result<(), Error> {
-    process.next("a Home Assistant that runs", RUNNING_WITHIN).await.map(drop)
-}
-
-fn free_port() -> Result<u16, Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Error::io("look for a free port"))?;
-    Ok(listener.local_addr().map_err(Error::io("look for a free port"))?.port())
+    let says = ["the tokens of a Home Assistant", "a Home Assistant that runs"];
+    let (process, mut said) = start_hub("Home Assistant", command, &says, RUNNING_WITHIN).await?;
+    Ok((process, said.swap_remove(0)))
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
+use thumbturn_testports::Port;
 use tokio::process::Command;
 
 use super::{Client, House, folder};
 use crate::Error;
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, start_hub};
 
 /// How long a hub may take until it serves.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -20,7 +21,7 @@ const PYTHON: &str = "e2e-venv-matter";
 /// A running hub. It is killed when this is dropped.
 pub struct Hub {
     storage: TempDir,
-    port: u16,
+    port: Port,
     process: Process,
 }
 
@@ -30,7 +31,7 @@ impl Hub {
         let storage = tempfile::Builder::new().prefix("hubsim-").tempdir();
         let storage = storage.map_err(Error::io("make a folder for a hub"))?;
         let port = free_port()?;
-        let process = start(house, port, &storage).await?;
+        let process = start(house, port.number(), &storage).await?;
         let hub = Self { storage, port, process };
         let mut client = Client::connect(&hub.url()).await?;
         for code in house.built().codes.values() {
@@ -42,13 +43,13 @@ impl Hub {
     /// The address of its WebSocket, the same over restarts.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}/ws", self.port)
+        format!("ws://127.0.0.1:{}/ws", self.port.number())
     }
 
     /// The port of its WebSocket.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Kills it on the spot, whatever it is doing.
@@ -58,7 +59,7 @@ impl Hub {
 
     /// Starts it again after it was killed, on what it remembered.
     pub async fn restart(&mut self, house: &House) -> Result<(), Error> {
-        self.process = start(house, self.port, &self.storage).await?;
+        self.process = start(house, self.port.number(), &self.storage).await?;
         Ok(())
     }
 }
@@ -68,9 +69,9 @@ async fn start(house: &House, port: u16, storage: &TempDir) -> Result<Process, E
     let spec = json!({
         "house": built.pid, "port": port, "storage": storage.path(), "authority": built.authority,
     });
-    let mut process =
-        Process::start("hub.py", Command::new(python()?).arg(folder().join("hub.py")).arg(spec.to_string()))?;
-    process.next("a hub that serves", READY_WITHIN).await?;
+    let mut command = Command::new(python()?);
+    command.arg(folder().join("hub.py")).arg(spec.to_string());
+    let (process, _) = start_hub("hub.py", command, &["a hub that serves"], READY_WITHIN).await?;
     Ok(process)
 }
 

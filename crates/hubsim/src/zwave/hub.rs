@@ -2,24 +2,21 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
+use thumbturn_testports::Port;
 
 use super::House;
 use crate::Error;
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, start_hub};
 
-/// How long a hub may take until it knows every lock. One that was killed in the middle of something may wait for its stick
-/// for ever; whoever watches over it starts it again then.
+/// How long a hub may take until it knows every lock.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-
-/// How often it is started.
-const STARTS: usize = 3;
 
 /// A running hub. It is killed when this is dropped.
 pub struct Hub {
     cache: TempDir,
-    port: u16,
+    port: Port,
     process: Process,
 }
 
@@ -29,20 +26,20 @@ impl Hub {
         let cache = tempfile::Builder::new().prefix("hubsim-").tempdir();
         let cache = cache.map_err(Error::io("make a folder for a hub"))?;
         let port = free_port()?;
-        let process = start(house, port, &cache).await?;
+        let process = start(house, port.number(), &cache).await?;
         Ok(Self { cache, port, process })
     }
 
     /// The address of its WebSocket, the same over restarts.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.port)
+        format!("ws://127.0.0.1:{}", self.port.number())
     }
 
     /// The port of its WebSocket.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Kills it on the spot, whatever it is doing.
@@ -52,24 +49,14 @@ impl Hub {
 
     /// Starts it again after it was killed, on what it remembered.
     pub async fn restart(&mut self, house: &House) -> Result<(), Error> {
-        self.process = start(house, self.port, &self.cache).await?;
+        self.process = start(house, self.port.number(), &self.cache).await?;
         Ok(())
     }
 }
 
 async fn start(house: &House, port: u16, cache: &TempDir) -> Result<Process, Error> {
     let spec = json!({"serial": house.serial(), "port": port, "cache": cache.path()});
-    for _ in 1..STARTS {
-        match start_once(&spec).await {
-            Err(Error::TimedOut { .. }) => {}
-            other => return other,
-        }
-    }
-    start_once(&spec).await
-}
-
-async fn start_once(spec: &Value) -> Result<Process, Error> {
-    let mut process = super::start("hub.mjs", spec)?;
-    process.next("a hub that knows its locks", READY_WITHIN).await?;
+    let command = super::command("hub.mjs", &spec)?;
+    let (process, _) = start_hub("hub.mjs", command, &["a hub that knows its locks"], READY_WITHIN).await?;
     Ok(process)
 }

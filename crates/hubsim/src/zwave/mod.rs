@@ -26,9 +26,15 @@ use crate::process::{self, Process};
 
 /// Starts a program of `e2e/zwave`.
 fn start(program: &'static str, spec: &Value) -> Result<Process, Error> {
+    Process::start(program, &mut command(program, spec)?)
+}
+
+fn command(program: &'static str, spec: &Value) -> Result<Command, Error> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../e2e/zwave"));
     if !folder.join("node_modules/zwave-js").is_dir() {
         return Err(Error::NotInstalled(folder));
     }
-    Process::start(program, Command::new(process::node(&folder)).arg(folder.join(program)).arg(spec.to_string()))
+    let mut command = Command::new(process::node(&folder));
+    command.arg(folder.join(program)).arg(spec.to_string());
+    Ok(command)
 }

@@ -19,6 +19,7 @@ use sha2::Sha256;
 use thumbturn_core::change::Change;
 use thumbturn_core::ids::{WebhookId, WorkspaceId};
 use thumbturn_core::webhooks::{SigningSecret, Webhook};
+use thumbturn_testports::Port;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -736,7 +737,8 @@ async fn the_receiver_of_the_documents_takes_what_is_sent_and_nothing_else() {
     assert!(program.ends_with(shown), "docs/webhooks.md shows another program than crates/thumbturn/examples");
 
     let app = TestApp::with(SANDBOX, &[ALLOWED, (DELAYS, "100,100,100,100,100,100,100")]).await;
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let claimed = Port::free().unwrap();
+    let port = claimed.number();
     let body = json!({"url": format!("http://127.0.0.1:{port}/"), "event_types": ["lock.unlocked"]});
     let made = app.post("/webhooks/create", body).await.field("webhook");
     let built = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("examples/webhook_receiver");
