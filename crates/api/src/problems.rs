@@ -13,6 +13,9 @@ const ERRORS_KEY: &str = "_errors";
 /// How many children a node keeps, so that a hostile input cannot make the answer grow without limit.
 const MAX_CHILDREN: usize = 50;
 
+/// How many problems the summary spells out: each may name a list of words, and a caller may be wrong in many elements.
+const MAX_SUMMARIZED: usize = 10;
+
 /// How many characters of a name chosen by the caller are repeated back.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -88,13 +91,16 @@ impl Problems {
     /// The one-line summary that becomes the error's message.
     ///
     /// One problem: `device_id is required` or `Invalid uuid for "device_id"`; several: `2 Input Errors: a, b`;
-    /// a problem of the whole input: just its text.
+    /// a problem of the whole input: just its text. The first ten are spelled out, the tree has the others.
     pub fn message(&self) -> String {
         let mut lines = Vec::new();
         self.summarize("", &mut lines);
-        match lines.as_slice() {
-            [only] => only.clone(),
-            _ => format!("{} Input Errors: {}", lines.len(), lines.join(", ")),
+        match (lines.as_slice(), lines.len().saturating_sub(MAX_SUMMARIZED)) {
+            ([only], _) => only.clone(),
+            (all, 0) => format!("{} Input Errors: {}", all.len(), all.join(", ")),
+            (all, more) => {
+                format!("{} Input Errors: {}, and {more} more", all.len(), all[..MAX_SUMMARIZED].join(", "))
+            }
         }
     }
 
@@ -159,6 +165,17 @@ mod tests {
         problems.at("device_id", Problems::add_required);
         problems.at("ids", |inner| inner.at("1", |element| element.add("Invalid uuid")));
         assert_eq!(problems.message(), "2 Input Errors: device_id is required, Invalid uuid for \"ids.1\"");
+    }
+
+    #[test]
+    fn the_summary_of_many_problems_spells_out_the_first() {
+        let mut problems = Problems::default();
+        for index in 0..12 {
+            problems.at("ids", |inner| inner.at(&index.to_string(), |element| element.add("Invalid uuid")));
+        }
+        let message = problems.message();
+        assert!(message.starts_with("12 Input Errors: Invalid uuid for \"ids.0\", "), "{message}");
+        assert!(message.ends_with("Invalid uuid for \"ids.9\", and 2 more"), "{message}");
     }
 
     #[test]
