@@ -11,7 +11,7 @@ const FUZZ: u64 = 10;
 /// fuzz target, then the end-to-end suites. A failure does not stop what comes after it.
 pub(crate) fn all(root: &Root, install: bool) -> Result<Tally> {
     install::programs(root, install)?;
-    for peer in ["zwave", "matter"] {
+    for peer in ["zwave", "matter", "zigbee2mqtt"] {
         install::node_packages(root, peer, install)?;
     }
     install::home_assistant(root, install)?;
