@@ -11,6 +11,7 @@ pub mod home_assistant;
 pub mod matter;
 mod process;
 mod socket;
+pub mod zigbee2mqtt;
 pub mod zwave;
 
 pub use error::Error;

@@ -1,0 +1,140 @@
+//! What an attempt ends as, next to what the bolt really did, where the hub's own habits matter.
+
+use std::time::{Duration, Instant};
+
+use thumbturn_core::attempts::FailureKind;
+use thumbturn_core::events::{EventKind, Method};
+use thumbturn_core::hub::outcome_of;
+use thumbturn_core::locks::{Action, Bolt};
+use thumbturn_hubsim::zigbee2mqtt::{By, Faults, HubSettings, LockSpec, Place};
+
+use crate::house::{CONFIRMED, House, SOON, failure};
+
+const LOCK: &str = "Front door";
+/// Names that topics take and that are no single level of one.
+const OTHERS: [&str; 3] = ["floor 1/room 101", "Haustür Süd", "0 (back)"];
+
+/// The deadline that a server has by default, for what the hub does to the end.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until the hub has sent the last command to a lock once more.
+async fn repeated(house: &House, lock: &str) {
+    let again = || house.physical(lock).repeated_commands > 0;
+    thumbturn_conformance::wait_until("the hub's own repetition", DEFAULT_DEADLINE, again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_name_and_every_make_and_what_happens_at_the_door() {
+    let makes = [("Yale", "YRL256 TS"), ("Kwikset", "SMARTCODE_DEADBOLT_5_L"), ("Danalock", "V3-BTZB")];
+    let others = OTHERS.into_iter().zip(makes);
+    let mut specs: Vec<_> =
+        others.map(|(name, (maker, model))| LockSpec { maker, model, ..LockSpec::named(name) }).collect();
+    specs.push(LockSpec::named(LOCK));
+    let house = House::with(specs).await;
+    for name in OTHERS {
+        assert_eq!(house.unlock(name).await, CONFIRMED, "{name}");
+        assert_eq!(house.lock_door(name).await, CONFIRMED, "{name}");
+        let physical = house.physical(name);
+        assert_eq!((physical.moves, physical.motor_runs, physical.commands.len()), (2, 2, 2), "{name}");
+    }
+    let before = house.moves().len();
+    house.locks.turn(LOCK, Place::Unlocked, By::Code(3)).unwrap();
+    house.told(before + 1).await;
+    house.locks.turn(LOCK, Place::Locked, By::Itself).unwrap();
+    house.told(before + 2).await;
+    house.locks.turn(LOCK, Place::Unlocked, By::Hand).unwrap();
+    house.told(before + 3).await;
+    house.locks.turn(LOCK, Place::Locked, By::Untold).unwrap();
+    house.told(before + 4).await;
+    let told = [
+        (Bolt::Unlocked, Method::Keycode, Some(3)),
+        (Bolt::Locked, Method::Automatic, None),
+        (Bolt::Unlocked, Method::Manual, None),
+        (Bolt::Locked, Method::Unknown, None),
+    ];
+    assert_eq!(house.moves()[before..], told);
+    house.locks.wrong_code(LOCK).unwrap();
+    let denied = || house.shelf.kinds().iter().any(|kind| matches!(kind, EventKind::LockAccessDenied { .. }));
+    thumbturn_conformance::wait_until("a denial", SOON, denied).await;
+    house.locks.battery(LOCK, 7).unwrap();
+    house.until("the battery", LOCK, |state| state.battery == Some(0.07)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_works_without_last_seen_and_without_causes_too() {
+    let settings = HubSettings { last_seen: false, ..HubSettings::default() };
+    let lock = LockSpec { tells_cause: false, ..LockSpec::named(LOCK) };
+    let house = House::set_up(vec![lock], &settings, DEFAULT_DEADLINE).await;
+    assert_eq!(house.unlock(LOCK).await, CONFIRMED);
+    // Already there: confirmed by a read that was asked after the command.
+    assert_eq!(house.unlock(LOCK).await, CONFIRMED);
+    let physical = house.physical(LOCK);
+    assert_eq!((physical.moves, physical.commands.len()), (1, 2));
+    // The record of the hub is wrong, and its lock says that it obeys and does not.
+    house.locks.turn_in_silence(LOCK, Place::Locked).unwrap();
+    house.faults(LOCK, Faults { idle: true, ..Faults::default() });
+    let outcome = house.unlock(LOCK).await;
+    assert!(!outcome.succeeded(), "{outcome:?}");
+    assert_eq!(house.physical(LOCK).bolt, Place::Locked);
+    house.shows(LOCK, Bolt::Locked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_the_hub_sends_again_is_one_command_of_ours_and_told_once() {
+    let house = House::set_up(vec![LockSpec::named(LOCK)], &HubSettings::default(), DEFAULT_DEADLINE).await;
+    house.faults(LOCK, Faults { lost_answer: true, ..Faults::default() });
+    let began = Instant::now();
+    assert_eq!(house.unlock(LOCK).await, CONFIRMED);
+    assert!(began.elapsed() < Duration::from_secs(9), "by the report, not by the answer: {:?}", began.elapsed());
+    repeated(&house, LOCK).await;
+    // Its motor runs again, and finds the bolt where it should be.
+    let physical = house.physical(LOCK);
+    assert_eq!((physical.moves, physical.motor_runs, physical.commands.len()), (1, 2, 1));
+    assert_eq!(house.moves(), [(Bolt::Unlocked, Method::Remote, None)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_line_after_a_movement_is_no_failure() {
+    // The bolt moves, and nothing is heard of it but what it says when it is asked; the hub gives up after 23 s.
+    let house = House::set_up(vec![LockSpec::named(LOCK)], &HubSettings::default(), DEFAULT_DEADLINE).await;
+    house.faults(LOCK, Faults { lost: true, ..Faults::default() });
+    assert_eq!(house.unlock(LOCK).await, CONFIRMED);
+    let physical = house.physical(LOCK);
+    assert_eq!((physical.bolt, physical.moves, physical.commands.len()), (Place::Unlocked, 1, 1));
+    house.shows(LOCK, Bolt::Unlocked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_cannot_be_reached_and_one_that_is_silent_hold_up_no_other_and_end_as_unknown() {
+    let names = ["Away", "Silent", LOCK];
+    let house = House::set_up(names.map(LockSpec::named).to_vec(), &HubSettings::default(), DEFAULT_DEADLINE).await;
+    house.faults("Away", Faults { unreachable: true, ..Faults::default() });
+    house.faults("Silent", Faults { silent: true, ..Faults::default() });
+    let away = house.begin("Away", Action::UnlockDoor).await;
+    let silent = house.begin("Silent", Action::UnlockDoor).await;
+    assert_eq!(house.unlock(LOCK).await, CONFIRMED);
+    assert_eq!(house.lock_door(LOCK).await, CONFIRMED);
+    assert!(away.borrow().is_none() && silent.borrow().is_none());
+    assert_eq!(failure(&outcome_of(away).await.unwrap()), FailureKind::OutcomeUnknown);
+    assert_eq!(failure(&outcome_of(silent).await.unwrap()), FailureKind::OutcomeUnknown);
+    for lock in ["Away", "Silent"] {
+        assert_eq!((house.physical(lock).moves, house.state(lock).shown_bolt()), (0, None), "{lock}");
+        house.faults(lock, Faults::default());
+        assert_eq!(house.unlock(lock).await, CONFIRMED, "{lock}");
+        assert_eq!(house.physical(lock).moves, 1, "{lock}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_never_a_success() {
+    for last_seen in [true, false] {
+        let settings = HubSettings { last_seen, ..HubSettings::default() };
+        let house = House::set_up(vec![LockSpec::named(LOCK)], &settings, Duration::from_secs(8)).await;
+        house.faults(LOCK, Faults { refuse: true, ..Faults::default() });
+        let kind = failure(&house.unlock(LOCK).await);
+        assert!(matches!(kind, FailureKind::NoMovement | FailureKind::OutcomeUnknown), "{kind:?}");
+        let physical = house.physical(LOCK);
+        assert_eq!((physical.moves, physical.motor_runs, physical.commands.len()), (0, 0, 1));
+        house.shows(LOCK, Bolt::Locked).await;
+    }
+}
