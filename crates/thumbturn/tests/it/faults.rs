@@ -132,7 +132,7 @@ async fn a_dead_lock_is_known_to_be_dead() {
     let started = tokio::time::Instant::now();
     let attempt = app.unlock(0).await;
     assert_eq!(error(&attempt), "device_disconnected");
-    assert!(started.elapsed().as_millis() < 1_000, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
     assert_eq!(app.physical(0).await["commands"], 0);
 
     app.act(0, json!({"action": "power_on"})).await;
