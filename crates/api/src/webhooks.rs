@@ -104,8 +104,8 @@ pub struct WebhookDeliveryAttempt {
     pub took_ms: u64,
     /// What the receiver answered; `null` if no answer came.
     pub response_status: Option<u16>,
-    /// Why none came: `timed_out`, `not_resolved`, `not_connected`, `private_address`, `not_encrypted`, `tls_failed` or
-    /// `broken_off`.
+    /// Why none came: `timed_out`, `not_resolved`, `not_connected`, `private_address`, `not_encrypted`,
+    /// `certificate_not_trusted`, `certificate_wrong_name`, `certificate_expired`, `tls_failed` or `broken_off`.
     pub error: Option<String>,
 }
 

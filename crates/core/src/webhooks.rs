@@ -129,7 +129,13 @@ pub enum DeliveryTrouble {
     PrivateAddress,
     /// It would have been told without TLS, and that is not allowed.
     NotEncrypted,
-    /// Its certificate is not trusted, or TLS failed otherwise.
+    /// No authority that is trusted has signed its certificate, or it cannot be trusted for another reason.
+    CertificateNotTrusted,
+    /// Its certificate is for other names.
+    CertificateWrongName,
+    /// Its certificate is not valid any more, or not yet.
+    CertificateExpired,
+    /// TLS failed otherwise.
     TlsFailed,
     /// The connection broke off, or what came is no HTTP.
     BrokenOff,
@@ -137,12 +143,15 @@ pub enum DeliveryTrouble {
 
 impl DeliveryTrouble {
     /// Every trouble.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::TimedOut,
         Self::NotResolved,
         Self::NotConnected,
         Self::PrivateAddress,
         Self::NotEncrypted,
+        Self::CertificateNotTrusted,
+        Self::CertificateWrongName,
+        Self::CertificateExpired,
         Self::TlsFailed,
         Self::BrokenOff,
     ];
@@ -156,6 +165,9 @@ impl DeliveryTrouble {
             Self::NotConnected => "not_connected",
             Self::PrivateAddress => "private_address",
             Self::NotEncrypted => "not_encrypted",
+            Self::CertificateNotTrusted => "certificate_not_trusted",
+            Self::CertificateWrongName => "certificate_wrong_name",
+            Self::CertificateExpired => "certificate_expired",
             Self::TlsFailed => "tls_failed",
             Self::BrokenOff => "broken_off",
         }

@@ -156,7 +156,7 @@ pub struct Secrets {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
-    /// Certificate authorities to trust, in PEM; empty: the system's.
+    /// Certificate authorities to trust beside the system's, in PEM; empty: none.
     pub ca_file: PathBuf,
     /// Whether webhooks may go to private addresses, and without TLS.
     pub allow_private_addresses: bool,

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -35,7 +35,10 @@ pub(crate) enum ConnectError {
     /// Nobody listens.
     #[error("cannot connect")]
     Unconnected(#[source] io::Error),
-    /// The certificate is not trusted, or TLS failed otherwise.
+    /// The certificate is not one to trust there. Nothing was sent.
+    #[error("the certificate is not trusted: {0}")]
+    Certificate(CertificateError),
+    /// TLS failed otherwise.
     #[error("TLS failed")]
     Tls(#[source] io::Error),
 }
@@ -48,7 +51,8 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// With the authorities in `ca_file`, or else with the system's. Reads files.
+    /// With the system's authorities (or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name instead), and those in `ca_file`,
+    /// if it is not empty: receivers everywhere must stay reachable beside those in the operator's network. Reads files.
     ///
     /// # Errors
     /// Why it cannot be done, for the operator.
@@ -85,23 +89,36 @@ impl Connector {
             let why = "no name for a certificate";
             ConnectError::Unresolved(io::Error::new(io::ErrorKind::InvalidInput, why))
         })?;
-        let stream = self.tls.connect(name, stream).await.map_err(ConnectError::Tls)?;
+        let stream = self.tls.connect(name, stream).await.map_err(refused)?;
         Ok(TokioIo::new(Link(Box::new(stream))))
     }
 }
 
 fn roots(file: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    // A machine without authorities can still tell receivers in its own network.
+    for error in system.errors {
+        tracing::warn!(%error, "some of the system's certificate authorities cannot be read");
+    }
+    roots.add_parsable_certificates(system.certs);
     if file.as_os_str().is_empty() {
-        // A machine without authorities can still tell receivers in its own network.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     }
     let unusable = |why: &dyn std::fmt::Display| format!("the authorities in {} cannot be used: {why}", file.display());
+    let of_system = roots.len();
     for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))? {
         roots.add(certificate.map_err(|error| unusable(&error))?).map_err(|error| unusable(&error))?;
     }
-    if roots.is_empty() { Err(unusable(&"there is no certificate in it")) } else { Ok(roots) }
+    if roots.len() == of_system { Err(unusable(&"there is no certificate in it")) } else { Ok(roots) }
+}
+
+/// Why there is no TLS.
+fn refused(error: io::Error) -> ConnectError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(error)) => ConnectError::Certificate(error.clone()),
+        _ => ConnectError::Tls(error),
+    }
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::Timestamp;
+use rustls::CertificateError;
 use thumbturn_core::webhooks::{DeliveryAnswer, DeliveryTrouble};
 
 use super::connector::{ConnectError, Connector};
@@ -42,6 +43,16 @@ impl From<ConnectError> for DeliveryTrouble {
             ConnectError::Unresolved(_) => Self::NotResolved,
             ConnectError::Private => Self::PrivateAddress,
             ConnectError::Unconnected(_) => Self::NotConnected,
+            ConnectError::Certificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ) => Self::CertificateWrongName,
+            ConnectError::Certificate(
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. },
+            ) => Self::CertificateExpired,
+            ConnectError::Certificate(_) => Self::CertificateNotTrusted,
             ConnectError::Tls(_) => Self::TlsFailed,
         }
     }

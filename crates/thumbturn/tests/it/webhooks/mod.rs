@@ -8,5 +8,6 @@ mod failing;
 mod replays;
 mod sent;
 mod support;
+mod tls;
 
 pub(crate) use self::support::private;
