@@ -82,7 +82,7 @@ macro_rules! wire_time {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some($decimals));
-                f.write_str(&PRINTER.timestamp_to_string(&self.0))
+                PRINTER.print_timestamp(&self.0, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
             }
         }
 

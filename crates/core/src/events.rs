@@ -1,5 +1,7 @@
 //! Events: what is told about a change, written in the transaction of that change.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use crate::accounts::LinkTrouble;
@@ -34,10 +36,10 @@ pub struct RecordedEvent {
     /// The event.
     pub event: Event,
     /// The device's custom metadata at the time of reading, as JSON text; `None` if the device is gone.
-    pub device_custom_metadata: Option<String>,
+    pub device_custom_metadata: Option<Cow<'static, str>>,
     /// The account's custom metadata at the time of reading, as JSON text; `None` if the account is gone or the reader
     /// may not see it.
-    pub account_custom_metadata: Option<String>,
+    pub account_custom_metadata: Option<Cow<'static, str>>,
 }
 
 /// What happened.

@@ -11,24 +11,25 @@ use crate::accounts::{trouble_from, trouble_word};
 use crate::devices::{because_from, because_word};
 use crate::error::Corrupt;
 
-/// What an event tells beyond the columns of its row. Fields are only ever added, so that old rows stay readable.
+/// What an event tells beyond the columns of its row. Fields are only ever added, so that old rows stay readable. What is a
+/// word of ours needs no escapes in JSON.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Detail {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    because: Option<String>,
+struct Detail<'a> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    because: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    method: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     slot: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,26 +54,25 @@ pub(crate) fn to_json(kind: &EventKind) -> Result<String, Corrupt> {
     serde_json::to_string(&detail_of(kind)).map_err(|error| Corrupt::new(format!("an event cannot be kept: {error}")))
 }
 
-fn detail_of(kind: &EventKind) -> Detail {
-    let word = |word: &'static str| Some(word.to_owned());
+fn detail_of(kind: &EventKind) -> Detail<'_> {
     match kind {
         EventKind::DeviceDisconnected { because, .. } => {
-            Detail { because: word(because_word(*because)), ..Detail::default() }
+            Detail { because: Some(because_word(*because)), ..Detail::default() }
         }
         EventKind::AccountDisconnected { trouble } => {
-            Detail { because: word(trouble_word(*trouble)), ..Detail::default() }
+            Detail { because: Some(trouble_word(*trouble)), ..Detail::default() }
         }
         EventKind::DeviceDeleted { name } | EventKind::DeviceNameChanged { name } => {
             Detail { name: Some(name.clone()), ..Detail::default() }
         }
         EventKind::DeviceLowBattery { level } => Detail { level: Some(*level), ..Detail::default() },
         EventKind::DeviceBatteryStatusChanged { status, level } => {
-            Detail { status: word(status.as_str()), level: Some(*level), ..Detail::default() }
+            Detail { status: Some(status.as_str()), level: Some(*level), ..Detail::default() }
         }
         EventKind::LockMoved { method, slot, .. } => {
-            Detail { method: word(method.as_str()), slot: *slot, ..Detail::default() }
+            Detail { method: Some(method.as_str()), slot: *slot, ..Detail::default() }
         }
-        EventKind::LockAccessDenied { reason } => Detail { reason: reason.and_then(word), ..Detail::default() },
+        EventKind::LockAccessDenied { reason } => Detail { reason: *reason, ..Detail::default() },
         EventKind::SessionDeleted { session } => Detail { session: Some(session.0), ..Detail::default() },
         EventKind::SpaceCreated(facts)
         | EventKind::SpaceDeleted(facts)
@@ -100,19 +100,19 @@ fn detail_of(kind: &EventKind) -> Detail {
 
 /// The kind of an event from its row.
 pub(crate) fn from_row(name: &str, attempt: Option<AttemptId>, json: &str) -> Result<EventKind, Corrupt> {
-    let detail: Detail =
+    let detail: Detail<'_> =
         serde_json::from_str(json).map_err(|error| Corrupt::new(format!("details of {name}: {error}")))?;
     kind_of(name, attempt, detail).ok_or_else(|| Corrupt::new(format!("an event of type {name:?} is incomplete")))
 }
 
-fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<EventKind> {
+fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail<'_>) -> Option<EventKind> {
     Some(match name {
         "device.added" => EventKind::DeviceAdded,
         "device.connected" => EventKind::DeviceConnected { managed: true },
         "device.unmanaged.connected" => EventKind::DeviceConnected { managed: false },
         "device.disconnected" | "device.unmanaged.disconnected" => EventKind::DeviceDisconnected {
             managed: name == "device.disconnected",
-            because: because_from(&detail.because?)?,
+            because: because_from(detail.because?)?,
         },
         "device.removed" => EventKind::DeviceRemoved,
         "device.deleted" => EventKind::DeviceDeleted { name: detail.name? },
@@ -121,15 +121,15 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
         "device.unmanaged.converted_to_managed" => EventKind::DeviceConvertedToManaged,
         "device.low_battery" => EventKind::DeviceLowBattery { level: detail.level? },
         "device.battery_status_changed" => {
-            EventKind::DeviceBatteryStatusChanged { status: status_from(&detail.status?)?, level: detail.level? }
+            EventKind::DeviceBatteryStatusChanged { status: status_from(detail.status?)?, level: detail.level? }
         }
         "device.error.subscription_required" => EventKind::DeviceSubscriptionRequired,
         "device.error.subscription_required.resolved" => EventKind::DeviceSubscriptionResolved,
         "lock.locked" => moved(Bolt::Locked, attempt, &detail)?,
         "lock.unlocked" => moved(Bolt::Unlocked, attempt, &detail)?,
-        "lock.access_denied" => EventKind::LockAccessDenied { reason: detail.reason.as_deref().and_then(reason_from) },
+        "lock.access_denied" => EventKind::LockAccessDenied { reason: detail.reason.and_then(reason_from) },
         "connected_account.connected" => EventKind::AccountConnected,
-        "connected_account.disconnected" => EventKind::AccountDisconnected { trouble: trouble_from(&detail.because?)? },
+        "connected_account.disconnected" => EventKind::AccountDisconnected { trouble: trouble_from(detail.because?)? },
         "connected_account.completed_first_sync" => EventKind::AccountCompletedFirstSync,
         "connected_account.completed_first_sync_after_reconnection" => {
             EventKind::AccountCompletedFirstSyncAfterReconnection
@@ -143,7 +143,7 @@ fn kind_of(name: &str, attempt: Option<AttemptId>, detail: Detail) -> Option<Eve
     })
 }
 
-fn space_facts(detail: Detail) -> Option<SpaceFacts> {
+fn space_facts(detail: Detail<'_>) -> Option<SpaceFacts> {
     Some(SpaceFacts {
         space: SpaceId(detail.space?),
         key: detail.space_key,
@@ -158,8 +158,8 @@ fn ended_from(name: &str, attempt: AttemptId) -> Option<EventKind> {
     ends.flatten().find(|kind| kind.name() == name)
 }
 
-fn moved(to: Bolt, attempt: Option<AttemptId>, detail: &Detail) -> Option<EventKind> {
-    let method = Method::from_word(detail.method.as_deref()?)?;
+fn moved(to: Bolt, attempt: Option<AttemptId>, detail: &Detail<'_>) -> Option<EventKind> {
+    let method = Method::from_word(detail.method?)?;
     Some(EventKind::LockMoved { to, method, attempt, slot: detail.slot })
 }
 

@@ -1,5 +1,7 @@
 //! Events: written with the change that they tell of, read in the order of commits.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use thumbturn_core::events::{Event, RecordedEvent};
 use thumbturn_core::ids::{AccountId, DeviceId, EventId, SpaceId, WorkspaceId};
@@ -73,9 +75,14 @@ pub(crate) fn map(row: &dyn Row) -> Result<RecordedEvent, Corrupt> {
         sequence,
         created_at,
         event: Event { id, workspace, account, device, occurred_at, kind },
-        device_custom_metadata: row.opt_text()?,
-        account_custom_metadata: row.opt_text()?,
+        device_custom_metadata: row.opt_str()?.map(metadata),
+        account_custom_metadata: row.opt_str()?.map(metadata),
     })
+}
+
+/// Most have none.
+fn metadata(text: &str) -> Cow<'static, str> {
+    if text == "{}" { Cow::Borrowed("{}") } else { Cow::Owned(text.to_owned()) }
 }
 
 /// The query without its order.

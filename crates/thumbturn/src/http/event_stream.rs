@@ -25,7 +25,8 @@ use tokio::time::{Instant, sleep_until};
 use super::auth::authenticate;
 use super::call::Call;
 use super::errors::{Failure, Outcome};
-use super::{events, to_wire};
+use super::events;
+use super::wire_event::Sent;
 use crate::app::App;
 
 /// How many events are read at once.
@@ -166,7 +167,7 @@ impl Following {
 }
 
 fn told(event: &RecordedEvent) -> Option<Told> {
-    match serde_json::to_string(&to_wire::event(event)) {
+    match serde_json::to_string(&Sent(event)) {
         // The place last: who reads line by line must not keep it before it has the event.
         Ok(text) => Some(Told::default().data(text).id(id(event.created_at))),
         Err(error) => {

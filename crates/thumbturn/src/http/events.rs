@@ -9,8 +9,9 @@ use thumbturn_core::events::RecordedEvent;
 use thumbturn_store::EventFilter;
 
 use super::call::Call;
+use super::devices;
 use super::errors::{Failure, Outcome};
-use super::{devices, to_wire};
+use super::wire_event::{self, Sent};
 use crate::app::App;
 
 /// Most events take no more bytes than this.
@@ -19,7 +20,7 @@ const USUAL: usize = 1024;
 /// An event as lists show it, in bytes: what webhooks are sent. `None` never comes; it would be a fault of ours.
 pub(crate) fn json(event: &RecordedEvent) -> Option<Bytes> {
     let mut bytes = Vec::with_capacity(USUAL);
-    match serde_json::to_writer(&mut bytes, &to_wire::event(event)) {
+    match serde_json::to_writer(&mut bytes, &Sent(event)) {
         Ok(()) => Some(bytes.into()),
         Err(error) => {
             tracing::error!(%error, "an event could not be written as JSON");
@@ -37,7 +38,7 @@ pub(crate) async fn get(app: App, call: Call, params: GetEvent) -> Outcome<Event
         ..EventFilter::default()
     };
     let found = app.store().event(&call.caller.scope()?, &filter).await?;
-    found.as_ref().map(to_wire::event).ok_or_else(|| Failure::new(ErrorType::EventNotFound, "Event not found"))
+    found.as_ref().map(wire_event::event).ok_or_else(|| Failure::new(ErrorType::EventNotFound, "Event not found"))
 }
 
 /// `/events/list`: oldest first.
@@ -52,7 +53,7 @@ pub(crate) async fn list(app: App, call: Call, params: ListEvents) -> Outcome<Ve
         ..filter
     };
     let found = app.store().events(&call.caller.scope()?, &filter, limit, skip).await?;
-    Ok(found.iter().map(to_wire::event).collect())
+    Ok(found.iter().map(wire_event::event).collect())
 }
 
 /// Which events are meant, apart from when they were recorded; `None`: such as nothing has here.

@@ -34,6 +34,7 @@ mod to_wire;
 mod unmanaged_devices;
 mod user_identities;
 mod webhooks;
+mod wire_event;
 mod workspaces;
 
 use std::panic::AssertUnwindSafe;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
 use thumbturn_api as api;
 use thumbturn_api::action_attempts::{ActionAttempt, ActionError, ActionResult, ActionType};
 use thumbturn_api::connected_accounts::{
@@ -13,13 +12,12 @@ use thumbturn_api::devices::{
     DeviceModel, DeviceProperties, DeviceProvider, DeviceWarning,
 };
 use thumbturn_api::unmanaged_devices::{UnmanagedDevice, UnmanagedDeviceProperties};
-use thumbturn_api::{CustomMetadata, JsonObject, Secret, Timestamp};
+use thumbturn_api::{CustomMetadata, Secret, Timestamp};
 use thumbturn_core::accounts::{Account, LinkState, LinkTrouble, Provider};
 use thumbturn_core::attempts::{Attempt, Outcome};
 use thumbturn_core::commands::AutoLock;
 use thumbturn_core::credentials::ClientSession;
 use thumbturn_core::devices::{self, OfflineBecause, Reach};
-use thumbturn_core::events::{EventKind, RecordedEvent, SpaceFacts};
 use thumbturn_core::ids::SpaceId;
 use thumbturn_core::locks::{Action, Bolt};
 use thumbturn_core::spaces::Space;
@@ -27,12 +25,12 @@ use thumbturn_core::user_identities::UserIdentity;
 use thumbturn_core::workspaces::Workspace;
 
 /// What an account's trouble is called on the wire.
-const ACCOUNT_ERROR: &str = "account_disconnected";
-const ACCOUNT_WARNING: &str = "provider_service_unavailable";
+pub(super) const ACCOUNT_ERROR: &str = "account_disconnected";
+pub(super) const ACCOUNT_WARNING: &str = "provider_service_unavailable";
 /// What a jam is called, in the closed list of the contract.
 const JAM_WARNING: &str = "provider_issue";
-const REFUSED: &str = "The hub refuses the account's credentials or settings.";
-const AWAY: &str = "The hub cannot be reached.";
+pub(super) const REFUSED: &str = "The hub refuses the account's credentials or settings.";
+pub(super) const AWAY: &str = "The hub cannot be reached.";
 
 /// An attempt.
 pub(crate) fn action_attempt(attempt: &Attempt) -> ActionAttempt {
@@ -230,7 +228,7 @@ fn device_errors(device: &devices::Device) -> Vec<DeviceError> {
     offline.into_iter().chain(unpaid).collect()
 }
 
-fn subscription_required(since: jiff::Timestamp) -> DeviceError {
+pub(super) fn subscription_required(since: jiff::Timestamp) -> DeviceError {
     DeviceError::of_device("subscription_required", "The lock's paid subscription has ended.", Timestamp(since))
 }
 
@@ -241,7 +239,7 @@ const fn delay(auto_lock: AutoLock) -> Option<f64> {
     }
 }
 
-fn device_error(because: OfflineBecause, since: jiff::Timestamp) -> DeviceError {
+pub(super) fn device_error(because: OfflineBecause, since: jiff::Timestamp) -> DeviceError {
     let (code, since) = (because.as_str(), Timestamp(since));
     match because {
         OfflineBecause::DeviceDisconnected => DeviceError::of_device(code, "The lock cannot be reached.", since),
@@ -390,177 +388,5 @@ fn account_warnings(account: &Account) -> Vec<ConnectedAccountWarning> {
             created_at: (*since).into(),
         }],
         _ => Vec::new(),
-    }
-}
-
-/// An event: flat, with the fields that its type has.
-pub(crate) fn event(recorded: &RecordedEvent) -> api::events::Event {
-    let event = &recorded.event;
-    let mut fields = JsonObject::new();
-    put(&mut fields, "device_id", event.device.map(|id| json!(id.0)));
-    put(&mut fields, "connected_account_id", event.account.map(|id| json!(id.0)));
-    kind_fields(&event.kind, event.occurred_at, &mut fields);
-    if !matches!(event.kind, EventKind::AttemptEnded { .. }) {
-        put(&mut fields, "device_custom_metadata", recorded.device_custom_metadata.as_deref().map(pairs));
-        put(&mut fields, "connected_account_custom_metadata", recorded.account_custom_metadata.as_deref().map(pairs));
-    }
-    api::events::Event {
-        event_id: event.id.0.into(),
-        event_type: event.kind.name().to_owned(),
-        workspace_id: event.workspace.0.into(),
-        created_at: recorded.created_at.into(),
-        occurred_at: event.occurred_at.into(),
-        event_description: Some(description(&event.kind).to_owned()),
-        fields: Secret::new(fields),
-    }
-}
-
-fn put(fields: &mut JsonObject, name: &str, value: Option<Value>) {
-    if let Some(value) = value {
-        fields.insert(name.to_owned(), value);
-    }
-}
-
-fn pairs(text: &str) -> Value {
-    // Most have none, and webhooks are told of many.
-    if text == "{}" { Value::Object(JsonObject::new()) } else { json!(metadata(text)) }
-}
-
-fn kind_fields(kind: &EventKind, at: jiff::Timestamp, fields: &mut JsonObject) {
-    match kind {
-        EventKind::LockMoved { method, attempt, .. } => {
-            put(fields, "method", Some(json!(method.as_str())));
-            put(fields, "action_attempt_id", attempt.map(|id| json!(id.0)));
-        }
-        EventKind::LockAccessDenied { reason } => {
-            let told = reason.map(|code| json!({"reason_code": code, "message": denied(code)}));
-            put(fields, "reason", told);
-        }
-        EventKind::AttemptEnded { attempt, action, succeeded } => {
-            put(fields, "action_attempt_id", Some(json!(attempt.0)));
-            put(fields, "action_type", Some(json!(action.as_str())));
-            put(fields, "status", Some(json!(if *succeeded { "success" } else { "error" })));
-        }
-        EventKind::DeviceDisconnected { because, .. } => device_disconnected(*because, at, fields),
-        EventKind::DeviceDeleted { name } | EventKind::DeviceNameChanged { name } => {
-            put(fields, "device_name", Some(json!(name)));
-        }
-        EventKind::DeviceLowBattery { level } => {
-            put(fields, "battery_level", Some(json!(level)));
-            put(fields, "battery_source", Some(json!("lock")));
-            put(fields, "device_battery_level", Some(json!(level)));
-        }
-        EventKind::DeviceBatteryStatusChanged { status, level } => {
-            put(fields, "battery_status", Some(json!(status.as_str())));
-            put(fields, "battery_level", Some(json!(level)));
-        }
-        EventKind::AccountDisconnected { trouble } => account_disconnected(*trouble, at, fields),
-        EventKind::SessionDeleted { session } => put(fields, "client_session_id", Some(json!(session.0))),
-        EventKind::DeviceSubscriptionRequired => {
-            let error = subscription_required(at);
-            let errors = json!([issue("error_code", &error.error_code, &error.message, at)]);
-            put(fields, "device_errors", Some(errors));
-            for none in ["device_warnings", "connected_account_errors", "connected_account_warnings"] {
-                put(fields, none, Some(json!([])));
-            }
-        }
-        EventKind::SpaceCreated(facts)
-        | EventKind::SpaceDeleted(facts)
-        | EventKind::SpaceDeviceMembershipChanged(facts) => space_facts(facts, fields),
-        EventKind::DeviceAdded
-        | EventKind::DeviceConnected { .. }
-        | EventKind::DeviceRemoved
-        | EventKind::DeviceSubscriptionResolved
-        | EventKind::DeviceConvertedToUnmanaged
-        | EventKind::DeviceConvertedToManaged
-        | EventKind::AccountConnected
-        | EventKind::AccountCompletedFirstSync
-        | EventKind::AccountCompletedFirstSyncAfterReconnection
-        | EventKind::AccountDeleted => {}
-    }
-}
-
-fn space_facts(facts: &SpaceFacts, fields: &mut JsonObject) {
-    put(fields, "space_id", Some(json!(facts.space.0)));
-    put(fields, "space_key", facts.key.as_ref().map(|key| json!(key)));
-    put(fields, "device_ids", Some(facts.devices.iter().map(|device| json!(device.0)).collect()));
-    put(fields, "acs_entrance_ids", Some(json!([])));
-}
-
-/// What stands in the way, as it was when the event happened.
-fn device_disconnected(because: OfflineBecause, at: jiff::Timestamp, fields: &mut JsonObject) {
-    let code = match because {
-        OfflineBecause::DeviceRemoved => OfflineBecause::DeviceDisconnected,
-        _ => because,
-    };
-    put(fields, "error_code", Some(json!(code.as_str())));
-    let error = device_error(code, at);
-    put(fields, "device_errors", Some(json!([issue("error_code", &error.error_code, &error.message, at)])));
-    put(fields, "device_warnings", Some(json!([])));
-    match code {
-        OfflineBecause::AccountDisconnected => {
-            account_disconnected(LinkTrouble::CredentialsRefused, at, fields);
-        }
-        OfflineBecause::HubDisconnected => account_disconnected(LinkTrouble::HubDisconnected, at, fields),
-        OfflineBecause::DeviceDisconnected | OfflineBecause::OwnHubDisconnected | OfflineBecause::DeviceRemoved => {
-            put(fields, "connected_account_errors", Some(json!([])));
-            put(fields, "connected_account_warnings", Some(json!([])));
-        }
-    }
-}
-
-fn account_disconnected(trouble: LinkTrouble, at: jiff::Timestamp, fields: &mut JsonObject) {
-    let (errors, warnings) = match trouble {
-        LinkTrouble::CredentialsRefused => (json!([issue("error_code", ACCOUNT_ERROR, REFUSED, at)]), json!([])),
-        LinkTrouble::HubDisconnected => (json!([]), json!([issue("warning_code", ACCOUNT_WARNING, AWAY, at)])),
-    };
-    put(fields, "connected_account_errors", Some(errors));
-    put(fields, "connected_account_warnings", Some(warnings));
-}
-
-/// An error or warning as events carry it.
-fn issue(name: &str, code: &str, message: &str, at: jiff::Timestamp) -> Value {
-    json!({name: code, "message": message, "created_at": Timestamp(at)})
-}
-
-fn denied(code: &str) -> &'static str {
-    match code {
-        "unknown_code" => "The code is not known to the lock.",
-        "expired_code" => "The code is outside its time.",
-        "blocked_by_privacy_mode" => "The lock is in privacy mode.",
-        "too_many_attempts" => "Too many wrong codes were entered.",
-        _ => "Access was denied.",
-    }
-}
-
-/// A sentence for people.
-const fn description(kind: &EventKind) -> &'static str {
-    match kind {
-        EventKind::DeviceAdded => "A device was added.",
-        EventKind::DeviceConnected { .. } => "A device can be reached.",
-        EventKind::DeviceDisconnected { .. } => "A device can no longer be reached.",
-        EventKind::DeviceRemoved => "A device was removed from its hub.",
-        EventKind::DeviceDeleted { .. } => "A device was deleted.",
-        EventKind::DeviceNameChanged { .. } => "A device was renamed.",
-        EventKind::DeviceConvertedToUnmanaged => "A device became unmanaged.",
-        EventKind::DeviceConvertedToManaged => "A device became managed.",
-        EventKind::DeviceLowBattery { .. } => "A device's battery is low.",
-        EventKind::DeviceBatteryStatusChanged { .. } => "The status of a device's battery changed.",
-        EventKind::DeviceSubscriptionRequired => "The paid subscription that a device needs has ended.",
-        EventKind::DeviceSubscriptionResolved => "The paid subscription that a device needs is there again.",
-        EventKind::LockMoved { to: Bolt::Locked, .. } => "A door was locked.",
-        EventKind::LockMoved { to: Bolt::Unlocked, .. } => "A door was unlocked.",
-        EventKind::LockAccessDenied { .. } => "A lock denied access.",
-        EventKind::AttemptEnded { succeeded: true, .. } => "An action attempt succeeded.",
-        EventKind::AttemptEnded { succeeded: false, .. } => "An action attempt failed.",
-        EventKind::AccountConnected => "An account was connected.",
-        EventKind::AccountDisconnected { .. } => "An account lost its connection.",
-        EventKind::AccountCompletedFirstSync => "The devices of an account are known.",
-        EventKind::AccountCompletedFirstSyncAfterReconnection => "The devices of an account are known again.",
-        EventKind::AccountDeleted => "An account was deleted.",
-        EventKind::SessionDeleted { .. } => "A client session was ended.",
-        EventKind::SpaceCreated(_) => "A space was made.",
-        EventKind::SpaceDeleted(_) => "A space was deleted.",
-        EventKind::SpaceDeviceMembershipChanged(_) => "Devices came into a space or left it.",
     }
 }
