@@ -1,5 +1,6 @@
 //! Webhooks: who is told of events, and what became of each telling.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ pub struct Delivery {
     /// The event.
     pub event: EventId,
     /// Its type.
-    pub event_type: String,
+    pub event_type: Cow<'static, str>,
     /// What was tried, oldest first.
     pub attempts: Vec<DeliveryAttempt>,
     /// How it stands.

@@ -1,6 +1,8 @@
 //! Deliveries of events to webhooks: a queue that outlives the program and that several nodes take from, each delivery by
 //! one of them.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +15,7 @@ use thumbturn_core::webhooks::{Delivery, DeliveryAnswer, DeliveryAttempt, Delive
 use crate::Store;
 use crate::error::Corrupt;
 use crate::sql::Sql;
-use crate::statement::{Columns, Query, Row, Statement, args};
+use crate::statement::{Columns, Query, Row, Statement, Value, args};
 use crate::webhooks::types_text;
 use crate::writer::Plan;
 
@@ -44,6 +46,15 @@ pub struct DeliveryFilter {
     pub event: Option<EventId>,
     /// That stand so: `pending`, `delivered`, `failed` or `dropped`.
     pub status: Option<&'static str>,
+}
+
+impl DeliveryFilter {
+    /// The deliveries to these webhooks that are meant, if they are named. An event has one to each, whose id follows from it.
+    fn named(&self, webhooks: &[WebhookId]) -> Option<Vec<DeliveryId>> {
+        let Some(event) = self.event else { return self.id.map(|id| vec![id]) };
+        let of_event = webhooks.iter().map(|webhook| DeliveryId::of(*webhook, event));
+        Some(of_event.filter(|id| self.id.is_none_or(|wanted| wanted == *id)).collect())
+    }
 }
 
 /// A delivery that has no row yet.
@@ -81,22 +92,28 @@ struct Kept {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trouble: Option<String>,
+    trouble: Option<Cow<'static, str>>,
+}
+
+impl From<&DeliveryAttempt> for Kept {
+    fn from(attempt: &DeliveryAttempt) -> Self {
+        let (status, trouble) = match attempt.answer {
+            DeliveryAnswer::Status(status) => (Some(status), None),
+            DeliveryAnswer::Trouble(trouble) => (None, Some(trouble.as_str().into())),
+        };
+        let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
+        Self { at: attempt.at.as_microsecond(), took_ms, status, trouble }
+    }
 }
 
 fn attempts_text(attempts: &[DeliveryAttempt]) -> Result<String, Corrupt> {
-    let kept: Vec<Kept> = attempts
-        .iter()
-        .map(|attempt| {
-            let (status, trouble) = match attempt.answer {
-                DeliveryAnswer::Status(status) => (Some(status), None),
-                DeliveryAnswer::Trouble(trouble) => (None, Some(trouble.as_str().to_owned())),
-            };
-            let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
-            Kept { at: attempt.at.as_microsecond(), took_ms, status, trouble }
-        })
-        .collect();
-    serde_json::to_string(&kept).map_err(|error| Corrupt::new(format!("attempts cannot be kept: {error}")))
+    let failed = |error| Corrupt::new(format!("attempts cannot be kept: {error}"));
+    match attempts {
+        // Most have one, and many are written at once.
+        [one] => serde_json::to_string(&[Kept::from(one)]),
+        all => serde_json::to_string(&all.iter().map(Kept::from).collect::<Vec<_>>()),
+    }
+    .map_err(failed)
 }
 
 fn attempts_from(text: &str) -> Result<Vec<DeliveryAttempt>, Corrupt> {
@@ -134,7 +151,7 @@ fn due_at(standing: DeliveryStanding) -> Option<Timestamp> {
 
 fn map(row: &dyn Row) -> Result<Delivery, Corrupt> {
     let row = &mut Columns::of(row);
-    let (id, webhook, event, event_type) = (row.id()?, row.id()?, row.id()?, row.text()?);
+    let (id, webhook, event, event_type) = (row.id()?, row.id()?, row.id()?, row.text()?.into());
     let (status, due_at) = (row.str()?, row.opt_time()?);
     let standing = match (status, due_at) {
         (_, Some(due_at)) => DeliveryStanding::Pending { due_at },
@@ -179,7 +196,7 @@ fn insert_by(
             delivery.event,
             &delivery.event_type,
             sequence,
-            status_word(delivery.standing),
+            Value::word(status_word(delivery.standing)),
             due_at(delivery.standing),
             claimed_until,
             attempts_text(&delivery.attempts)?,
@@ -384,12 +401,26 @@ impl Store {
         if matches!(scope.reach(), Reach::Session { .. }) {
             return Ok(Vec::new());
         }
-        let mut sql = Sql::new(COLUMNS);
-        sql.push(" JOIN webhooks w ON w.id = d.webhook_id WHERE w.workspace_id = ").bind(scope.workspace());
-        sql.and_eq("d.id", filter.id).and_eq("d.webhook_id", filter.webhook).and_eq("d.event_id", filter.event);
-        sql.and_eq("d.status", filter.status);
-        sql.push(" ORDER BY d.created_at DESC, d.id DESC LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        self.readers().all(sql.query(map)).await
+        let mut webhooks = self.webhook_ids(Some(scope.workspace())).await?;
+        webhooks.retain(|webhook| filter.webhook.is_none_or(|wanted| wanted == *webhook));
+        let mut all = Vec::new();
+        if let Some(ids) = filter.named(&webhooks) {
+            let mut sql = Sql::new(COLUMNS);
+            sql.push(" WHERE ").within("d.id", ids).and_eq("d.status", filter.status);
+            all = self.readers().all(sql.query(map)).await?;
+            all.retain(|delivery| webhooks.contains(&delivery.webhook));
+        } else {
+            for webhook in webhooks {
+                let mut sql = Sql::new(COLUMNS);
+                sql.push(" WHERE d.webhook_id = ").bind(webhook).and_eq("d.status", filter.status);
+                sql.push(" ORDER BY d.created_at DESC, d.id DESC LIMIT ");
+                sql.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+                all.extend(self.readers().all(sql.query(map)).await?);
+            }
+        }
+        all.sort_unstable_by_key(|delivery| Reverse((delivery.created_at, delivery.id)));
+        all.truncate(limit);
+        Ok(all)
     }
 
     /// How many deliveries to each of these webhooks are on their way.

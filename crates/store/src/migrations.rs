@@ -45,6 +45,7 @@ pub(crate) const STEPS: &[Step] = &[
     plain(include_str!("../migrations/0012_deliveries_by_event.sql")),
     plain(include_str!("../migrations/0013_waiting_attempts.sql")),
     Step { on_sqlite: include_str!("../migrations/0014_runs_of_devices.sqlite.sql"), ..plain("") },
+    plain(include_str!("../migrations/0015_fewer_indexes_of_deliveries.sql")),
 ];
 
 /// Kept in the settings from a step that hid something until the file holds no more of it.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use thumbturn_core::events::RecordedEvent;
-use thumbturn_core::ids::{DeliveryId, EventId, WebhookId};
+use thumbturn_core::ids::{DeliveryId, WebhookId};
 use thumbturn_core::ports::CommitError;
 use thumbturn_core::webhooks::{Delivery, DeliveryStanding};
 
@@ -33,7 +33,6 @@ pub struct Replayed {
 
 /// What is known of a delivery before it is made again.
 struct Found {
-    event: EventId,
     id: DeliveryId,
     is_delivered: bool,
     due_at: Option<Timestamp>,
@@ -41,8 +40,8 @@ struct Found {
 
 fn map(row: &dyn Row) -> Result<Found, Corrupt> {
     let row = &mut Columns::of(row);
-    let (event, id, is_delivered) = (row.id()?, row.id()?, row.str()? == "delivered");
-    Ok(Found { event, id, is_delivered, due_at: row.opt_time()? })
+    let (id, is_delivered) = (row.id()?, row.str()? == "delivered");
+    Ok(Found { id, is_delivered, due_at: row.opt_time()? })
 }
 
 impl Found {
@@ -96,13 +95,13 @@ impl Store {
         with_delivered: bool,
         now: Timestamp,
     ) -> Result<Replayed, CommitError> {
-        let mut sql = Sql::new("SELECT event_id, id, status, due_at FROM webhook_deliveries WHERE webhook_id = ");
-        sql.bind(webhook).and_in("event_id", events.iter().map(|event| event.event.id));
+        let mut sql = Sql::new("SELECT id, status, due_at FROM webhook_deliveries WHERE ");
+        sql.within("id", events.iter().map(|event| DeliveryId::of(webhook, event.event.id)));
         let found = self.readers().all(sql.query(map)).await?;
-        let found: HashMap<EventId, Found> = found.into_iter().map(|found| (found.event, found)).collect();
+        let found: HashMap<DeliveryId, Found> = found.into_iter().map(|found| (found.id, found)).collect();
         let (mut replayed, mut statements) = (Replayed::default(), Vec::new());
         for event in events {
-            match found.get(&event.event.id) {
+            match found.get(&DeliveryId::of(webhook, event.event.id)) {
                 Some(found) if found.is_wanted(with_delivered, now) => {
                     replayed.again += 1;
                     statements.push(Statement::any(AGAIN, args![found.id, now]));
@@ -127,7 +126,7 @@ fn begun(webhook: WebhookId, event: &RecordedEvent, now: Timestamp) -> Delivery 
         id: DeliveryId::of(webhook, event.event.id),
         webhook,
         event: event.event.id,
-        event_type: event.event.kind.name().to_owned(),
+        event_type: event.event.kind.name().into(),
         attempts: Vec::new(),
         standing: DeliveryStanding::Pending { due_at: now },
         created_at: now,

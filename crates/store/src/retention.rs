@@ -37,7 +37,7 @@ const KEPT_CALLS: &str = "DELETE FROM kept_calls WHERE call_id IN (SELECT call_i
 
 /// What is still on its way stays.
 const DELIVERIES: &str = "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries \
-     WHERE created_at < $1 AND due_at IS NULL ORDER BY created_at LIMIT $2)";
+     WHERE webhook_id = $1 AND created_at < $2 AND due_at IS NULL ORDER BY created_at LIMIT $3)";
 
 impl Store {
     /// Deletes events committed, attempts accepted and idempotency keys claimed before these times. Pending attempts
@@ -66,7 +66,11 @@ impl Store {
     /// # Errors
     /// As [`Store::delete_older`].
     pub async fn delete_older_deliveries(&self, before: Timestamp) -> Result<u64, CommitError> {
-        self.delete_chunks(DELIVERIES, args![before]).await
+        let mut deleted = 0;
+        for webhook in self.webhook_ids(None).await? {
+            deleted += self.delete_chunks(DELIVERIES, args![webhook, before]).await?;
+        }
+        Ok(deleted)
     }
 
     /// Deletes chunk by chunk; the size of one is the last argument of `sql`.

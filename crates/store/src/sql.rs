@@ -122,10 +122,13 @@ fn as_list(values: &[Value]) -> Option<String> {
     if values.len() < MANY {
         return None;
     }
-    let text = |value: &Value| match value {
-        Value::Text(text) if !text.chars().any(char::is_control) => Some(text.clone()),
-        _ => None,
-    };
-    let texts: Vec<String> = values.iter().map(text).collect::<Option<_>>()?;
+    let texts: Vec<&str> = values.iter().map(plain).collect::<Option<_>>()?;
     serde_json::to_string(&texts).ok()
+}
+
+fn plain(value: &Value) -> Option<&str> {
+    match value {
+        Value::Text(text) if !text.chars().any(char::is_control) => Some(text),
+        _ => None,
+    }
 }

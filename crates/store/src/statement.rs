@@ -5,6 +5,8 @@
 //! over, and knows nothing of what they mean. Secrets are sealed before they become a [`Value`].
 
 use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
 
 use jiff::Timestamp;
 use thumbturn_core::ids::{
@@ -12,6 +14,7 @@ use thumbturn_core::ids::{
     SpaceId, UserIdentityId, WebhookId, WorkspaceId,
 };
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::error::Corrupt;
 
@@ -21,9 +24,42 @@ pub(crate) enum Value {
     Null,
     Integer(i64),
     Real(f64),
-    Text(String),
+    Text(Text),
     /// The time of the commit in microseconds, given by the writer: larger than any given before.
     CommitTime,
+}
+
+/// A text that goes into the database. Ids and words of ours, of which each row has several, take no memory of their own.
+#[derive(Clone)]
+pub(crate) enum Text {
+    Own(String),
+    Word(&'static str),
+    Id([u8; Hyphenated::LENGTH]),
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Own(text) => text,
+            Self::Word(word) => word,
+            // An id is ASCII.
+            Self::Id(id) => std::str::from_utf8(id).unwrap_or_default(),
+        }
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
 }
 
 /// What a statement must have done, else the change does not happen.
@@ -201,19 +237,35 @@ impl From<f64> for Value {
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+        Self::from(value.to_owned())
     }
 }
 
 impl From<&String> for Value {
     fn from(value: &String) -> Self {
-        Self::Text(value.clone())
+        Self::from(value.clone())
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Self::Text(value)
+        Self::Text(Text::Own(value))
+    }
+}
+
+impl From<&Cow<'static, str>> for Value {
+    fn from(value: &Cow<'static, str>) -> Self {
+        match value {
+            Cow::Borrowed(word) => Self::word(word),
+            Cow::Owned(text) => Self::from(text),
+        }
+    }
+}
+
+impl Value {
+    /// A word of ours.
+    pub(crate) const fn word(word: &'static str) -> Self {
+        Self::Text(Text::Word(word))
     }
 }
 
@@ -225,7 +277,9 @@ impl From<Timestamp> for Value {
 
 impl From<Uuid> for Value {
     fn from(value: Uuid) -> Self {
-        Self::Text(value.to_string())
+        let mut id = [0; Hyphenated::LENGTH];
+        value.hyphenated().encode_lower(&mut id);
+        Self::Text(Text::Id(id))
     }
 }
 

@@ -139,6 +139,13 @@ impl Store {
         kept.into_iter().map(|kept| opened(kept, self.secrets())).collect()
     }
 
+    /// The ids of the webhooks of a workspace, or of all.
+    pub(crate) async fn webhook_ids(&self, workspace: Option<WorkspaceId>) -> Result<Vec<WebhookId>, StoreError> {
+        let mut sql = Sql::new("SELECT id FROM webhooks WHERE TRUE");
+        sql.and_eq("workspace_id", workspace);
+        self.readers().all(sql.query(crate::statement::one_id)).await
+    }
+
     /// How many webhooks a workspace has.
     ///
     /// # Errors

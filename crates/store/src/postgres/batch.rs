@@ -306,7 +306,7 @@ impl Batch<'_> {
     fn news(&self) -> Vec<[Value; 2]> {
         let Value::Text(writer) = self.writer else { return Vec::new() };
         let told = news::told(writer, self.waiting.iter().map(|waiting| &waiting.plan));
-        told.into_iter().map(|told| told.map(Value::Text)).collect()
+        told.into_iter().map(|told| told.map(Value::from)).collect()
     }
 
     fn now_for(&self, events: usize) -> [Value; 2] {

@@ -147,7 +147,7 @@ impl ToSql for Bound<'_> {
             (Value::CommitTime, &Type::INT8) => self.commit_time.to_sql(kind, out),
             (Value::Real(value), &Type::FLOAT8) => value.to_sql(kind, out),
             (Value::Text(text), &Type::TEXT) => match escape(text) {
-                None => text.to_sql(kind, out),
+                None => (&**text).to_sql(kind, out),
                 Some(escaped) => escaped.to_sql(kind, out),
             },
             // A list: see `in_postgres`.

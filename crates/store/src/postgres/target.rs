@@ -157,7 +157,7 @@ impl Target {
                 Ok::<_, Corrupt>(match kind {
                     Kind::Integer => row.integer(at)?.map_or(Value::Null, Value::Integer),
                     Kind::Real => row.real(at)?.map_or(Value::Null, Value::Real),
-                    Kind::Text => row.text(at)?.map_or(Value::Null, |text| Value::Text(text.to_owned())),
+                    Kind::Text => row.text(at)?.map_or(Value::Null, Value::from),
                 })
             };
             let values: Result<Values, Corrupt> = table.columns.iter().enumerate().map(value).collect();

@@ -339,7 +339,7 @@ impl Session {
 
     async fn attempt(&mut self, batch: &[Waiting], now: i64) -> Result<Vec<Answer>, Trouble> {
         self.number += 1;
-        let (writer, number) = (Value::Text(self.id()), Value::Integer(self.number));
+        let (writer, number) = (Value::from(self.id()), Value::Integer(self.number));
         let Some(link) = &mut self.link else { return Err(Trouble::Lost(Fault::Silent)) };
         Batch { link, waiting: batch, writer: &writer, number, now }.commit().await
     }

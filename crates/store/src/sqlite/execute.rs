@@ -51,12 +51,36 @@ fn constraint(message: &str) -> &'static str {
     NAMES.iter().find(|(part, _)| message.contains(part)).map_or("id", |(_, name)| name)
 }
 
-/// Runs one statement and says how many rows it touched.
-pub(crate) fn run(connection: &Connection, statement: &Statement, now: impl FnOnce() -> i64) -> Result<u64, Failure> {
-    let mut prepared = connection.prepare_cached(statement.sql)?;
+/// Runs statements and says how many rows they touched. Of many that are the same, as those of deliveries are, the first is
+/// looked up.
+pub(crate) fn run(
+    connection: &Connection,
+    statements: &[Statement],
+    mut now: impl FnMut() -> i64,
+) -> Result<u64, Failure> {
+    let (mut touched, mut left) = (0, statements);
+    while let Some(first) = left.first() {
+        let mut prepared = connection.prepare_cached(first.sql)?;
+        let places = places(&prepared)?;
+        let same = left.iter().position(|statement| statement.sql != first.sql).unwrap_or(left.len());
+        let (some, after) = left.split_at(same);
+        for statement in some {
+            touched += run_one(&mut prepared, &places, statement, &mut now)?;
+        }
+        left = after;
+    }
+    Ok(touched)
+}
+
+fn run_one(
+    prepared: &mut CachedStatement<'_>,
+    places: &[usize],
+    statement: &Statement,
+    now: impl FnOnce() -> i64,
+) -> Result<u64, Failure> {
     let is_timed = statement.args.iter().any(|value| matches!(value, Value::CommitTime));
     let commit_time = if is_timed { now() } else { 0 };
-    bind(&mut prepared, &statement.args, commit_time)?;
+    bind(prepared, places, &statement.args, commit_time)?;
     let rows = prepared.raw_execute()? as u64;
     match statement.expect {
         Expect::Rows(expected, conflict) if rows != expected => Err(Failure::Conflict(conflict)),
@@ -67,7 +91,8 @@ pub(crate) fn run(connection: &Connection, statement: &Statement, now: impl FnOn
 /// Runs one query and maps all its rows.
 pub(crate) fn fetch<T>(connection: &Connection, query: &Query<T>) -> Result<Vec<T>, StoreError> {
     let mut prepared = connection.prepare_cached(&query.sql).map_err(unavailable)?;
-    bind(&mut prepared, &query.args, 0).map_err(unavailable)?;
+    let places = places(&prepared).map_err(unavailable)?;
+    bind(&mut prepared, &places, &query.args, 0).map_err(unavailable)?;
     let mut rows = prepared.raw_query();
     let mut items = Vec::new();
     while let Some(row) = rows.next().map_err(unavailable)? {
@@ -76,12 +101,23 @@ pub(crate) fn fetch<T>(connection: &Connection, query: &Query<T>) -> Result<Vec<
     Ok(items)
 }
 
-/// Binds by the *name* of each placeholder: SQLite numbers `$2` by its first appearance, not as the second.
-fn bind(prepared: &mut CachedStatement<'_>, args: &[Value], commit_time: i64) -> rusqlite::Result<()> {
-    for index in 1..=prepared.parameter_count() {
-        let place = prepared.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-        let value = place.and_then(|place| args.get(place.checked_sub(1)?));
-        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(index, args.len()))?;
+/// Which argument each placeholder stands for, by its *name*: SQLite numbers `$2` by its first appearance, not as the second.
+fn places(prepared: &CachedStatement<'_>) -> rusqlite::Result<Vec<usize>> {
+    let place = |index| {
+        let number = prepared.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        number.and_then(|number| number.checked_sub(1)).ok_or(rusqlite::Error::InvalidParameterCount(index, 0))
+    };
+    (1..=prepared.parameter_count()).map(place).collect()
+}
+
+fn bind(
+    prepared: &mut CachedStatement<'_>,
+    places: &[usize],
+    args: &[Value],
+    commit_time: i64,
+) -> rusqlite::Result<()> {
+    for (place, index) in places.iter().zip(1..) {
+        let value = args.get(*place).ok_or(rusqlite::Error::InvalidParameterCount(index, args.len()))?;
         prepared.raw_bind_parameter(index, Bound { value, commit_time })?;
     }
     Ok(())

@@ -160,7 +160,7 @@ fn understood(found: ValueRef<'_>, kind: Kind) -> Result<Value, (&'static str, &
         (ValueRef::Integer(value), Kind::Integer) => Ok(Value::Integer(value)),
         (ValueRef::Real(value), Kind::Real) => Ok(Value::Real(value)),
         (ValueRef::Text(text), Kind::Text) => match std::str::from_utf8(text) {
-            Ok(text) => Ok(Value::Text(text.to_owned())),
+            Ok(text) => Ok(Value::from(text)),
             Err(_) => Err(("bytes", wanted)),
         },
         (ValueRef::Integer(_), _) => Err(("an integer", wanted)),

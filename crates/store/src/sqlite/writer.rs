@@ -150,7 +150,7 @@ impl Thread {
 
     fn apply(&mut self, plan: &Plan) -> Result<u64, Failure> {
         let Self { connection, clock, .. } = self;
-        plan.statements.iter().try_fold(0, |rows, statement| Ok(rows + run(connection, statement, || clock.tick())?))
+        run(connection, &plan.statements, || clock.tick())
     }
 
     fn fail_batch(&self, count: usize, error: rusqlite::Error) -> Vec<Answer> {

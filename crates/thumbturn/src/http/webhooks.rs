@@ -300,7 +300,7 @@ pub(crate) fn delivery_to_wire(delivery: &Delivery) -> WebhookDelivery {
         message_id: message_id(delivery.id),
         webhook_id: delivery.webhook.0.into(),
         event_id: delivery.event.0.into(),
-        event_type: delivery.event_type.clone(),
+        event_type: delivery.event_type.to_string(),
         status,
         next_attempt_at: next_attempt_at.map(Into::into),
         attempts: attempts.collect(),

@@ -6,6 +6,8 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use url::{Host, Url};
 
+use super::signature::Seal;
+
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Thumbturn/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -18,18 +20,6 @@ const SIGNATURES: [HeaderName; 2] =
 
 /// How many headers a message has.
 const HEADERS: usize = 9;
-
-/// A message to a receiver.
-pub(super) struct Message {
-    /// Its id.
-    pub(super) id: String,
-    /// When it is sent, in seconds since 1970.
-    pub(super) timestamp: i64,
-    /// Its signatures.
-    pub(super) signatures: String,
-    /// The event.
-    pub(super) body: Bytes,
-}
 
 /// Where messages go.
 #[derive(Debug)]
@@ -74,8 +64,8 @@ impl Destination {
     }
 
     /// The message as it is sent there; `None` never comes, since its words hold nothing that a header could not.
-    pub(super) fn request(&self, message: Message) -> Option<Request<Full<Bytes>>> {
-        let mut request = Request::new(Full::new(message.body));
+    pub(super) fn request(&self, seal: Seal, body: Bytes) -> Option<Request<Full<Bytes>>> {
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.path.clone();
         let headers = request.headers_mut();
@@ -83,7 +73,7 @@ impl Destination {
         headers.insert(HOST, self.authority.clone());
         headers.insert(CONTENT_TYPE, JSON);
         headers.insert(USER_AGENT, AGENT);
-        let values: [Bytes; 3] = [message.id.into(), message.timestamp.to_string().into(), message.signatures.into()];
+        let values = [seal.id, seal.timestamp, seal.signatures];
         for (names, value) in [IDS, TIMESTAMPS, SIGNATURES].into_iter().zip(values) {
             let value = HeaderValue::from_maybe_shared(value).ok()?;
             for name in names {
@@ -126,13 +116,9 @@ mod tests {
     #[test]
     fn a_message_names_its_receiver_and_says_everything_in_both_families() {
         let to = Destination::of("http://app.example:8080/a?b").unwrap();
-        let message = Message {
-            id: "msg_1".to_owned(),
-            timestamp: 17,
-            signatures: "v1,abc v1,def".to_owned(),
-            body: Bytes::from_static(b"{}"),
-        };
-        let request = to.request(message).unwrap();
+        let [id, timestamp, signatures] =
+            ["msg_1", "17", "v1,abc v1,def"].map(|text| Bytes::from_static(text.as_bytes()));
+        let request = to.request(Seal { id, timestamp, signatures }, Bytes::from_static(b"{}")).unwrap();
         assert_eq!((request.method(), request.uri().to_string()), (&Method::POST, "/a?b".to_owned()));
         let header = |name: &str| request.headers()[name].to_str().unwrap();
         assert_eq!(header("host"), "app.example:8080");

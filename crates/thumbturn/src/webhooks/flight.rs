@@ -11,7 +11,6 @@ use thumbturn_core::scope::Scope;
 use thumbturn_core::webhooks::{Delivery, DeliveryAttempt, DeliveryStanding, DeliveryTrouble, Webhook};
 use thumbturn_store::{EventFilter, Settlement};
 
-use super::destination::Message;
 use super::lanes::{Kept, Parcel, Recipient};
 use super::line::Line;
 use super::office::Office;
@@ -129,10 +128,8 @@ async fn send(
             _ => return DeliveryTrouble::NotEncrypted.into(),
         }
     }
-    let id = message_id(delivery.id);
-    let signatures = to.signer.signatures(&id, now, &body);
-    let message = Message { id, timestamp: now.as_second(), signatures, body };
-    match destination.request(message) {
+    let seal = to.signer.seal(&message_id(delivery.id), now, &body);
+    match destination.request(seal, body) {
         Some(request) => office.sender.send(destination, line, request).await,
         None => DeliveryTrouble::NotResolved.into(),
     }

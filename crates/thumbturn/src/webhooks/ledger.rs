@@ -162,7 +162,7 @@ mod tests {
             id: DeliveryId(id),
             webhook: WebhookId(Uuid::nil()),
             event: EventId(id),
-            event_type: "lock.unlocked".to_owned(),
+            event_type: "lock.unlocked".into(),
             attempts: Vec::new(),
             standing,
             created_at: Timestamp::UNIX_EPOCH,

@@ -199,7 +199,7 @@ impl Refill {
             id: DeliveryId::of(self.webhook.id, event.event.id),
             webhook: self.webhook.id,
             event: event.event.id,
-            event_type: event.event.kind.name().to_owned(),
+            event_type: event.event.kind.name().into(),
             attempts: Vec::new(),
             standing: DeliveryStanding::Pending { due_at: now },
             created_at: now,

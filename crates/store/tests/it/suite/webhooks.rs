@@ -32,11 +32,12 @@ fn webhook(n: u128) -> Webhook {
 }
 
 fn delivery(webhook: &Webhook, n: u128, due: i64) -> Delivery {
+    let event = EventId(Uuid::from_u128(n));
     Delivery {
-        id: DeliveryId(Uuid::from_u128(n)),
+        id: DeliveryId::of(webhook.id, event),
         webhook: webhook.id,
-        event: EventId(Uuid::from_u128(n)),
-        event_type: "lock.unlocked".to_owned(),
+        event,
+        event_type: "lock.unlocked".into(),
         attempts: Vec::new(),
         standing: DeliveryStanding::Pending { due_at: at(due) },
         created_at: at(due),
@@ -57,7 +58,7 @@ async fn read(world: &World, n: u128) -> Webhook {
 }
 
 async fn one(world: &World, n: u128) -> Delivery {
-    let filter = DeliveryFilter { id: Some(DeliveryId(Uuid::from_u128(n))), ..DeliveryFilter::default() };
+    let filter = DeliveryFilter { event: Some(EventId(Uuid::from_u128(n))), ..DeliveryFilter::default() };
     world.store.deliveries(&scope(), &filter, 10).await.unwrap().remove(0)
 }
 
@@ -158,7 +159,7 @@ async fn a_delivery_is_in_one_hand_and_comes_back_when_its_time_is_over() {
     assert_eq!(due(51).await, [delivery(&known, 11, 1)]);
     let next = async |now| world.store.next_delivery(known.id, at(now)).await.unwrap();
     assert!(next(51).await.is_some_and(|next| next <= at(51)), "11 is in no hand any more");
-    assert!(world.store.claim_delivery(DeliveryId(Uuid::from_u128(11)), at(51), at(80)).await.unwrap());
+    assert!(world.store.claim_delivery(delivery(&known, 11, 1).id, at(51), at(80)).await.unwrap());
     assert_eq!(next(52).await, Some(at(80)), "the first that comes back");
     let later = Delivery { standing: DeliveryStanding::Pending { due_at: at(70) }, ..delivery(&known, 11, 1) };
     world.store.record_delivery(&later, None, at(53)).await.unwrap();
@@ -231,9 +232,41 @@ async fn old_deliveries_are_deleted_once_they_are_over() {
     world.store.record_delivery(&over, None, at(2)).await.unwrap();
     assert_eq!(world.store.delete_older_deliveries(at(50)).await.unwrap(), 1);
     let left = world.store.deliveries(&scope(), &DeliveryFilter::default(), 10).await.unwrap();
-    assert_eq!(left.iter().map(|delivery| delivery.id.0.as_u128()).collect::<Vec<_>>(), [12, 11]);
+    assert_eq!(left.iter().map(|delivery| delivery.event.0.as_u128()).collect::<Vec<_>>(), [12, 11]);
     world.commit(Change::WebhookDeleted(known.id)).await;
     assert_eq!(world.store.deliveries(&scope(), &DeliveryFilter::default(), 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn deliveries_are_found_by_what_they_are_newest_first() {
+    let world = World::new().await;
+    let (one, other) = (made(&world, 1).await, made(&world, 2).await);
+    // The last event has deliveries to both.
+    queue(&world, &one, 9, &[(delivery(&one, 10, 1), 8), (delivery(&one, 12, 3), 9)], at(50)).await;
+    queue(&world, &other, 9, &[(delivery(&other, 11, 2), 8), (delivery(&other, 12, 4), 9)], at(50)).await;
+    let over = Delivery { standing: DeliveryStanding::Delivered, ..delivery(&other, 11, 2) };
+    world.store.record_delivery(&over, None, at(2)).await.unwrap();
+    let ids = async |filter: DeliveryFilter, limit| {
+        let found = world.store.deliveries(&scope(), &filter, limit).await.unwrap();
+        found.iter().map(|found| (found.webhook.0.as_u128(), found.event.0.as_u128())).collect::<Vec<_>>()
+    };
+    let any = DeliveryFilter::default();
+    assert_eq!(ids(any.clone(), 9).await, [(2, 12), (1, 12), (2, 11), (1, 10)]);
+    assert_eq!(ids(any.clone(), 3).await, [(2, 12), (1, 12), (2, 11)]);
+    assert_eq!(ids(DeliveryFilter { webhook: Some(one.id), ..any.clone() }, 9).await, [(1, 12), (1, 10)]);
+    assert_eq!(ids(DeliveryFilter { status: Some("delivered"), ..any.clone() }, 9).await, [(2, 11)]);
+    let of_last = DeliveryFilter { event: Some(EventId(Uuid::from_u128(12))), ..any.clone() };
+    assert_eq!(ids(of_last.clone(), 9).await, [(2, 12), (1, 12)]);
+    assert_eq!(ids(of_last.clone(), 1).await, [(2, 12)]);
+    assert_eq!(ids(DeliveryFilter { webhook: Some(one.id), ..of_last.clone() }, 9).await, [(1, 12)]);
+    assert_eq!(ids(DeliveryFilter { status: Some("delivered"), ..of_last.clone() }, 9).await, []);
+    let by_id = DeliveryFilter { id: Some(over.id), ..any };
+    assert_eq!(ids(by_id.clone(), 9).await, [(2, 11)]);
+    assert_eq!(ids(DeliveryFilter { webhook: Some(one.id), ..by_id }, 9).await, []);
+    assert_eq!(ids(DeliveryFilter { id: Some(over.id), ..of_last }, 9).await, []);
+    let foreign = Scope::workspace_wide(OTHER_WORKSPACE);
+    let by_id = DeliveryFilter { id: Some(over.id), ..DeliveryFilter::default() };
+    assert_eq!(world.store.deliveries(&foreign, &by_id, 9).await.unwrap(), []);
 }
 
 /// The event of `delivery(_, n, _)`, at this place in commit order.
@@ -336,8 +369,10 @@ async fn however_many_deliveries_wait_the_next_is_found_as_fast() {
     }
     world.store.release_deliveries().await.unwrap();
     // Some are in somebody's hand, the others wait for later attempts.
-    for id in [&few, &many].into_iter().flat_map(|webhook| (0..60).map(move |n| offset(webhook) + n)) {
-        assert!(world.store.claim_delivery(DeliveryId(Uuid::from_u128(id)), at(99), at(150)).await.unwrap());
+    for id in
+        [&few, &many].into_iter().flat_map(|webhook| (0..60).map(|n| delivery(webhook, offset(webhook) + n, 1).id))
+    {
+        assert!(world.store.claim_delivery(id, at(99), at(150)).await.unwrap());
     }
     let (few, many) = (time_of_the_next(&world, &few).await, time_of_the_next(&world, &many).await);
     assert!(many < 3 * few + Duration::from_millis(3), "{many:?} with {MANY} of them, {few:?} with 100");
