@@ -374,7 +374,10 @@ const hooks = async () => {
         [beside.median_us / delay.median_us],
       ),
     ]
+    const each = median(found.processor_us.map(([sender]) => sender))
+    const both = median(found.processor_us.map(([sender, receiver]) => sender + receiver))
     const notes = [
+      `processor time for a delivery: the server's ${each.toFixed(1)} µs, with the receiver's ${both.toFixed(1)} µs; bare, both ends ${median(found.bare_processor_us).toFixed(1)} µs`,
       `the longest delay ${milliseconds(delay.max_us)}; beside the waiting ones 99 % ${milliseconds(beside.p99_us)}, the longest ${milliseconds(beside.max_us)}`,
     ]
     return { rows, notes }

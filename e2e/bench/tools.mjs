@@ -80,7 +80,7 @@ export const matter = async (server) => await run('matter', server.endpoint, ser
  */
 export const webhooks = async (server) => {
   const amounts = (process.env.BENCH_WEBHOOKS ?? '').split(' ').filter((amount) => amount !== '')
-  return await run('webhooks', server.endpoint, server.api_key, ...amounts)
+  return await run('webhooks', server.endpoint, server.api_key, server.pid, ...amounts)
 }
 
 /** What a figure of `/metrics` says, whatever its labels. */

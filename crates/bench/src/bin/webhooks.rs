@@ -2,8 +2,9 @@
 //! bolt has moved a receiver knows; also with 100,000 deliveries waiting for a receiver that is dead. Prints one line of
 //! JSON.
 //!
-//! `cargo run --release -p thumbturn-bench --bin webhooks -- URL API_KEY [SECONDS] [WAITING]`. The server must allow private
-//! addresses (`webhooks.allow_private_addresses`).
+//! `cargo run --release -p thumbturn-bench --bin webhooks -- URL API_KEY PID [SECONDS] [WAITING]`. The server must allow private
+//! addresses (`webhooks.allow_private_addresses`). `PID` is its process: what a delivery costs it in processor time differs
+//! less than rates do on a machine that others use.
 //!
 //! The bare client sends messages of the same size with the same headers to the same receiver, on as many connections as the
 //! server uses for one receiver, and does nothing else: it reads no event, signs nothing and writes nothing down.
@@ -107,15 +108,16 @@ impl Receiver {
 /// The server that is measured.
 struct Server {
     target: Target,
+    process: String,
     devices: Vec<String>,
 }
 
 impl Server {
-    async fn new(target: Target) -> Fallible<Self> {
+    async fn new(target: Target, process: &str) -> Fallible<Self> {
         let page = target.connect().await?.ask("/devices/list", &json!({"limit": 1000})).await?;
         let devices = page["devices"].as_array().ok_or("no devices")?;
         let devices = devices.iter().filter_map(|device| Some(device["device_id"].as_str()?.to_owned())).collect();
-        Ok(Self { target, devices })
+        Ok(Self { target, process: process.to_owned(), devices })
     }
 
     async fn webhook(&self, url: &str, types: &[&str]) -> Fallible<String> {
@@ -182,6 +184,35 @@ async fn reported(connection: &mut Connection, attempt: &str) -> Fallible<f64> {
     Ok(at.as_microsecond() as f64 / 1e6)
 }
 
+/// The processor time that a process has had. The system counts it in hundredths of a second.
+fn processor_time(process: &str) -> Fallible<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The second field is a name in parentheses, which may hold anything; the times are the 14th and the 15th.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no process")?;
+    let times = fields.split_ascii_whitespace().skip(11).take(2);
+    let ticks = times.map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(Duration::from_millis(10 * ticks))
+}
+
+/// Messages, and how long that took: by the clock, and in processor time of who sent them and of this process.
+struct Turn {
+    count: u64,
+    took: Duration,
+    sender: Duration,
+    here: Duration,
+}
+
+impl Turn {
+    fn per_second(&self) -> f64 {
+        self.count as f64 / self.took.as_secs_f64()
+    }
+
+    /// Microseconds of processor time for a message: the sender's, and this process's.
+    fn each(&self) -> [f64; 2] {
+        [self.sender, self.here].map(|time| time.as_secs_f64() * 1e6 / self.count as f64)
+    }
+}
+
 async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> Fallible<T> {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
@@ -193,8 +224,9 @@ async fn until<T>(what: &str, look: impl Fn() -> Option<T>) -> Fallible<T> {
     Err(format!("waited in vain until {what}").into())
 }
 
-/// Messages a second that a bare client sends.
-async fn bare(url: &str, time: Duration) -> Fallible<f64> {
+/// Messages that a bare client sends. It is in this process, as the receiver is.
+async fn bare(url: &str, time: Duration) -> Fallible<Turn> {
+    let before = processor_time("self")?;
     let sent = Arc::new(AtomicU64::new(0));
     let until = Instant::now() + time;
     let mut loops = JoinSet::new();
@@ -217,11 +249,12 @@ async fn bare(url: &str, time: Duration) -> Fallible<f64> {
     while let Some(ended) = loops.join_next().await {
         ended??;
     }
-    Ok(sent.load(Ordering::Acquire) as f64 / time.as_secs_f64())
+    let here = processor_time("self")?.saturating_sub(before);
+    Ok(Turn { count: sent.load(Ordering::Acquire), took: time, sender: Duration::ZERO, here })
 }
 
-/// Messages a second that the server delivers: the events are there, and the receiver, which took none before, takes them.
-async fn ours(server: &Arc<Server>, receiver: &Receiver, url: &str, time: Duration, events: usize) -> Fallible<f64> {
+/// Messages that the server delivers: the events are there, and the receiver, which took none before, takes them.
+async fn ours(server: &Arc<Server>, receiver: &Receiver, url: &str, time: Duration, events: usize) -> Fallible<Turn> {
     receiver.refuses.store(true, Ordering::Release);
     let webhook = server.webhook(url, &["*"]).await?;
     server.unlock(events / 2).await?;
@@ -229,14 +262,15 @@ async fn ours(server: &Arc<Server>, receiver: &Receiver, url: &str, time: Durati
     let before = receiver.taken();
     // The first that is taken lets all go.
     until("a message is taken", || (receiver.taken() > before + AT_ONCE as u64).then_some(())).await?;
-    let (first, began) = (receiver.taken(), Instant::now());
+    let times = || Fallible::Ok([processor_time(&server.process)?, processor_time("self")?]);
+    let (first, began, [sender, here]) = (receiver.taken(), Instant::now(), times()?);
     let all = events as u64 * 9 / 10;
     while began.elapsed() < time && receiver.taken() - before < all {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let rate = (receiver.taken() - first) as f64 / began.elapsed().as_secs_f64();
+    let (count, took, [sender_after, here_after]) = (receiver.taken() - first, began.elapsed(), times()?);
     server.delete(&webhook).await?;
-    Ok(rate)
+    Ok(Turn { count, took, sender: sender_after.saturating_sub(sender), here: here_after.saturating_sub(here) })
 }
 
 /// Queues everything there is for a receiver that is dead; how many deliveries that are.
@@ -261,11 +295,11 @@ async fn crowd(server: &Arc<Server>, waiting: usize) -> Fallible<(String, u64)> 
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [url, key, rest @ ..] = args.as_slice() else { return Err("URL and API_KEY are needed".into()) };
+    let [url, key, process, rest @ ..] = args.as_slice() else { return Err("URL, API_KEY and PID are needed".into()) };
     let seconds: u64 = rest.first().map_or(Ok(10), |text| text.parse())?;
     let waiting: usize = rest.get(1).map_or(Ok(100_000), |text| text.parse())?;
     let time = Duration::from_secs(seconds);
-    let server = Arc::new(Server::new(Target::new(url, key)).await?);
+    let server = Arc::new(Server::new(Target::new(url, key), process).await?);
     let (receiver, at) = Receiver::start().await?;
     let figures = |times: &mut Vec<Duration>| json!({"median_us": percentile(times, 0.5), "p99_us": percentile(times, 0.99), "max_us": percentile(times, 1.0)});
     let (mut rates, mut bares) = (Vec::new(), Vec::new());
@@ -283,7 +317,11 @@ async fn main() -> Fallible<()> {
     println!(
         "{}",
         json!({
-            "per_second": rates, "bare_per_second": bares, "delay": figures(&mut alone), "waiting": queued,
+            "per_second": rates.iter().map(Turn::per_second).collect::<Vec<_>>(),
+            "bare_per_second": bares.iter().map(Turn::per_second).collect::<Vec<_>>(),
+            "processor_us": rates.iter().map(Turn::each).collect::<Vec<_>>(),
+            "bare_processor_us": bares.iter().map(|bare| bare.each()[1]).collect::<Vec<_>>(),
+            "delay": figures(&mut alone), "waiting": queued,
             "delay_beside_waiting": figures(&mut crowded),
         })
     );
