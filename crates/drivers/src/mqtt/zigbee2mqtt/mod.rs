@@ -49,6 +49,10 @@ pub(super) use self::devices::{DeviceList, parse};
 /// went away: it saves its cache every few minutes only.
 const STARTING: Duration = Duration::from_secs(60);
 
+/// A hub says that it is online before it subscribes to its own topics, so for this long what it is asked may be lost. A read
+/// is asked once more then, if nothing answers it.
+const SUBSCRIBING: Duration = Duration::from_secs(5);
+
 /// How long the retained device list may take before the hub is asked to publish it again.
 const LIST_GRACE: Duration = Duration::from_millis(1500);
 
@@ -280,8 +284,12 @@ impl Hub {
 
     /// Notes a read that was handed to the broker.
     pub(super) fn asked(&mut self, lock: &NativeId, read: ReadId, at: Moment) {
+        let may_be_lost = self.started.is_some_and(|started| at.since(started) < SUBSCRIBING);
         if let Some(device) = self.device_mut(lock) {
             device.asked(lock, read, at);
+            if may_be_lost {
+                device.pending.doubted(at);
+            }
         }
     }
 

@@ -23,8 +23,8 @@ pub(super) const OWN_READ: ReadId = ReadId(u64::MAX);
 /// After this long nothing more can come of a request: the hub gives up after 23.1 s at most.
 const FORGET: Duration = Duration::from_secs(40);
 
-/// Something that cannot be told from the answer to a read came while it was open. It is asked again if no answer follows
-/// within this time: a hub that comes back greets with its cache while the locks are being read.
+/// Something that cannot be told from the answer to a read came while it was open, or the hub may not have got it. It is asked
+/// again if no answer follows within this time: a hub that comes back greets with its cache while the locks are being read.
 const DOUBTED: Duration = Duration::from_secs(2);
 
 /// A report of a change while a read is open may be its answer. The read is settled by it if nothing else comes within
@@ -203,7 +203,7 @@ impl Pending {
         self.entries.remove(at)
     }
 
-    /// Something came that cannot be told from the answer to the oldest read.
+    /// Something came that cannot be told from the answer to the oldest read, or nobody may have got it.
     pub(super) fn doubted(&mut self, at: Moment) {
         let doubt = self.entries.iter_mut().find_map(|entry| match &mut entry.what {
             What::Read { doubt, told_failed: false, .. } => Some(doubt),

@@ -135,3 +135,25 @@ fn a_read_that_the_hub_could_not_do_fails_at_once() {
     assert_eq!(failed_reads(&bench.complain(&line)), [read]);
     assert!(failed_reads(&bench.complain(&line)).is_empty());
 }
+
+#[test]
+fn a_read_that_a_hub_may_not_have_got_right_after_its_start_is_asked_once_more() {
+    // It says that it is online, and subscribes after that.
+    let mut bench = Bench::at(true, "LOCK");
+    bench.raw("bridge/state", r#"{"state":"online"}"#, false);
+    bench.pass(5);
+    let read = bench.ask(7);
+    bench.pass(1900);
+    assert_eq!(bench.asks(), []);
+    bench.pass(100);
+    assert_eq!(bench.asks(), [(format!("zigbee2mqtt/{IEEE}/get"), r#"{"state":""}"#.to_owned())]);
+    bench.pass(30);
+    assert_eq!(words(&bench.state("LOCK", &json!({}))), [(LOCKED, How::Read(read))]);
+    bench.pass(10_000);
+    assert_eq!(bench.asks(), [], "once, and answered");
+
+    // Later on it is there.
+    bench.ask(8);
+    bench.pass(3000);
+    assert_eq!(bench.asks(), []);
+}
