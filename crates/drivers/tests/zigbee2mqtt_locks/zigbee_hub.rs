@@ -14,30 +14,26 @@ use crate::house::{CONFIRMED, House, SOON, failure};
 const LOCK: &str = "Front door";
 const OTHER: &str = "Back door";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_hub_remembers_of_before_is_no_word_of_the_lock() {
-    for last_seen in [true, false] {
-        let settings = HubSettings { last_seen, ..HubSettings::default() };
-        let mut house = House::set_up(vec![LockSpec::named(LOCK)], &settings, Duration::from_secs(8)).await;
-        assert_eq!(house.unlock(LOCK).await, CONFIRMED);
-        // It goes politely, and keeps that the bolt is drawn back.
-        house.hub.stop().await.unwrap();
-        house.until("offline", LOCK, |state| !state.reach.is_online()).await;
-        assert_eq!(house.state(LOCK).shown_bolt(), None);
-        assert_eq!(failure(&house.unlock(LOCK).await), FailureKind::DeviceDisconnected);
-        house.locks.turn(LOCK, Place::Locked, By::Hand).unwrap();
-        let told = house.moves().len();
-        house.hub.restart().await.unwrap();
-        house.shows(LOCK, Bolt::Locked).await;
-        let moves = house.moves();
-        assert!(moves[told..].iter().all(|(to, _, _)| *to == Bolt::Locked), "{moves:?}");
-        assert_eq!(house.physical(LOCK).commands.len(), 1, "nothing was kept for later");
-        assert_eq!(house.unlock(LOCK).await, CONFIRMED);
-        assert_eq!(house.physical(LOCK).moves, 3);
-    }
+async fn what_a_hub_remembers_of_before_is_no_word_of_the_lock(last_seen: bool) {
+    let settings = HubSettings { last_seen, ..HubSettings::default() };
+    let mut house = House::set_up(vec![LockSpec::named(LOCK)], &settings, Duration::from_secs(8)).await;
+    assert_eq!(house.unlock(LOCK).await, CONFIRMED);
+    // It goes politely, and keeps that the bolt is drawn back.
+    house.hub.stop().await.unwrap();
+    house.until("offline", LOCK, |state| !state.reach.is_online()).await;
+    assert_eq!(house.state(LOCK).shown_bolt(), None);
+    assert_eq!(failure(&house.unlock(LOCK).await), FailureKind::DeviceDisconnected);
+    house.locks.turn(LOCK, Place::Locked, By::Hand).unwrap();
+    let told = house.moves().len();
+    house.hub.restart().await.unwrap();
+    house.shows(LOCK, Bolt::Locked).await;
+    let moves = house.moves();
+    assert!(moves[told..].iter().all(|(to, _, _)| *to == Bolt::Locked), "{moves:?}");
+    assert_eq!(house.physical(LOCK).commands.len(), 1, "nothing was kept for later");
+    assert_eq!(house.unlock(LOCK).await, CONFIRMED);
+    assert_eq!(house.physical(LOCK).moves, 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_a_frozen_hub_carries_out_late_is_unknown_and_its_movement_told_once() {
     let locks = vec![LockSpec::named(LOCK)];
     let house = House::set_up(locks, &HubSettings::default(), Duration::from_secs(6)).await;
@@ -52,7 +48,6 @@ async fn a_command_that_a_frozen_hub_carries_out_late_is_unknown_and_its_movemen
     assert_eq!(house.moves().len(), 1, "{:?}", house.moves());
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_hub_without_its_radio_is_away_until_it_is_started_again() {
     let mut house = House::with(vec![LockSpec::named(LOCK), LockSpec::named(OTHER)]).await;
     house.locks.unplug();
@@ -67,7 +62,6 @@ async fn a_hub_without_its_radio_is_away_until_it_is_started_again() {
     assert_eq!((house.physical(LOCK).moves, house.physical(LOCK).commands.len()), (1, 1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_comes_back_without_anything_it_kept_finds_the_locks_again() {
     let mut house = House::with(vec![LockSpec::named(LOCK), LockSpec::named(OTHER)]).await;
     house.broker.kill().unwrap();
@@ -108,4 +102,16 @@ async fn locks_are_renamed_join_and_leave() {
     house.until("removed", OTHER, removed).await;
     assert_eq!(failure(&house.unlock(OTHER).await), FailureKind::DeviceRemoved);
     assert!(house.state(&cellar).reach.is_online());
+}
+
+/// Tests that mostly wait, side by side.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_its_time() {
+    tokio::join!(
+        what_a_hub_remembers_of_before_is_no_word_of_the_lock(true),
+        what_a_hub_remembers_of_before_is_no_word_of_the_lock(false),
+        a_command_that_a_frozen_hub_carries_out_late_is_unknown_and_its_movement_told_once(),
+        a_hub_without_its_radio_is_away_until_it_is_started_again(),
+        a_broker_that_comes_back_without_anything_it_kept_finds_the_locks_again(),
+    );
 }

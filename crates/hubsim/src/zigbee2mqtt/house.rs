@@ -14,7 +14,7 @@ use super::lock::{Course, Event, Lock};
 use super::spec::{By, Faults, LockSpec, Place, Truth};
 use super::stick::Stick;
 use super::zcl::Message;
-use super::zdo::{self, Address, ENDPOINT, Question};
+use super::zdo::{self, Address, Question};
 use crate::Error;
 
 /// Frames that may wait for a hub.
@@ -22,6 +22,9 @@ const WAITING: usize = 4096;
 
 /// Nobody acknowledged a message: the device sleeps or is out of reach.
 const NOT_ACKNOWLEDGED: u8 = 0xf0;
+
+/// The endpoint of the hub that talks with locks.
+const OURS: u8 = 1;
 
 /// How well a device is heard.
 const LINK_QUALITY: u8 = 121;
@@ -180,7 +183,7 @@ impl Inner {
         let taken = locks.values().map(|lock| lock.at.short).max().unwrap_or(0x2000);
         let short = taken + 1;
         let [low, high] = (short - 0x2000).to_le_bytes();
-        let at = Address { short, ieee: [low, high, 0xa0, 0x00, 0x00, 0x8d, 0x15, 0x00] };
+        let at = Address { short, ieee: [low, high, 0xa0, 0x00, 0x00, 0x8d, 0x15, 0x00], endpoint: spec.endpoint };
         locks.insert(spec.name.clone(), Lock::new(spec, at))
     }
 
@@ -212,7 +215,7 @@ impl Inner {
             Event::Arrives(at) => drop(self.with(lock, |lock| lock.arrives(at))),
             Event::Says(cluster, message) => {
                 if let Ok(at) = self.with(lock, |lock| lock.at) {
-                    self.say(&heard(at.short, cluster, &message));
+                    self.say(&heard(at, cluster, &message));
                 }
             }
         }
@@ -283,20 +286,20 @@ impl Inner {
     }
 
     fn confirm(&self, status: u8, transaction: u8) {
-        self.say(&Frame::tell(Part::Af, 0x80, vec![status, ENDPOINT, transaction]));
+        self.say(&Frame::tell(Part::Af, 0x80, vec![status, OURS, transaction]));
     }
 }
 
 /// A message of a device, as its coordinator passes it on.
-fn heard(from: u16, cluster: u16, message: &[u8]) -> Frame {
+fn heard(from: Address, cluster: u16, message: &[u8]) -> Frame {
     let length = u8::try_from(message.len()).unwrap_or(u8::MAX);
     let mut data = vec![0, 0];
     data.extend(cluster.to_le_bytes());
-    data.extend(from.to_le_bytes());
-    data.extend([ENDPOINT, 1, 0, LINK_QUALITY, 0, 0, 0, 0, 0, 0, length]);
+    data.extend(from.short.to_le_bytes());
+    data.extend([from.endpoint, OURS, 0, LINK_QUALITY, 0, 0, 0, 0, 0, 0, length]);
     data.extend(message);
     // By whom it was passed on, and over how many hops.
-    data.extend(from.to_le_bytes());
+    data.extend(from.short.to_le_bytes());
     data.push(0);
     Frame::tell(Part::Af, 0x81, data)
 }

@@ -38,6 +38,8 @@ pub struct LockSpec {
     pub maker: &'static str,
     /// Its model, as it says. What that means the hub knows.
     pub model: &'static str,
+    /// The number of its endpoint: 2 on locks of Kwikset and Weiser, else 1.
+    pub endpoint: u8,
     /// Where its bolt is at first.
     pub bolt: Place,
     /// Its battery, in percent.
@@ -58,6 +60,7 @@ impl LockSpec {
             name: name.to_owned(),
             maker: "Yale",
             model: "YRD226 TSDB",
+            endpoint: 1,
             bolt: Place::Locked,
             battery: 92,
             motor: Duration::ZERO,

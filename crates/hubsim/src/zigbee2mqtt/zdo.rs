@@ -8,9 +8,6 @@ const PROFILE: u16 = 0x0104;
 /// A door lock.
 const DEVICE: u16 = 0x000a;
 
-/// The endpoint of a lock.
-pub(super) const ENDPOINT: u8 = 1;
-
 /// What a lock's endpoint takes: Basic, Power Configuration, Identify, Door Lock.
 const CLUSTERS: [u16; 4] = [0x0000, 0x0001, 0x0003, 0x0101];
 
@@ -27,6 +24,8 @@ pub(super) struct Address {
     pub(super) short: u16,
     /// In the world, least significant byte first.
     pub(super) ieee: [u8; 8],
+    /// The part of it that is the lock.
+    pub(super) endpoint: u8,
 }
 
 /// What is asked of a device itself.
@@ -85,9 +84,9 @@ pub(super) fn answer_of_lock(question: &Question, at: Address) -> Vec<Frame> {
     let short = at.short.to_le_bytes();
     match question {
         Question::Node(_) => vec![answer(0x82, at.short, &join(&[&short, &node(2, SLEEPY, MAKER)]))],
-        Question::Endpoints(_) => vec![answer(0x85, at.short, &join(&[&short, &[1, ENDPOINT]]))],
+        Question::Endpoints(_) => vec![answer(0x85, at.short, &join(&[&short, &[1, at.endpoint]]))],
         Question::Simple(..) => {
-            vec![answer(0x84, at.short, &join(&[&short, &simple(ENDPOINT, DEVICE, &CLUSTERS)]))]
+            vec![answer(0x84, at.short, &join(&[&short, &simple(at.endpoint, DEVICE, &CLUSTERS)]))]
         }
         Question::Bind(_) => vec![answer(0xa1, at.short, &[])],
         Question::Unbind(_) => vec![answer(0xa2, at.short, &[])],
