@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use thumbturn_api::Limit;
 use thumbturn_core::hub::Engine;
@@ -18,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::ResetTo;
 use crate::http::cors::Origins;
+use crate::http::documents::Documents;
 use crate::http::idempotency::Running;
-use crate::http::reference::Reference;
 use crate::http::routes::Routes;
 use crate::hubs::Hubs;
 use crate::limits::ActionLimits;
@@ -56,10 +55,8 @@ pub struct Parts {
     pub reset_to: ResetTo,
     /// The endpoints.
     pub routes: Routes,
-    /// The OpenAPI document, as JSON text.
-    pub openapi: Bytes,
-    /// The API as a page to read.
-    pub reference: Reference,
+    /// What the API says of itself.
+    pub documents: Documents,
     /// How many requests may be answered at the same time.
     pub concurrent_requests: usize,
     /// How many clients may follow events at the same time.
@@ -176,16 +173,10 @@ impl App {
         self.0.parts.reset_to
     }
 
-    /// The OpenAPI document, as JSON text.
+    /// What the API says of itself.
     #[must_use]
-    pub fn openapi(&self) -> Bytes {
-        self.0.parts.openapi.clone()
-    }
-
-    /// The API as a page to read.
-    #[must_use]
-    pub fn reference(&self) -> &Reference {
-        &self.0.parts.reference
+    pub fn documents(&self) -> &Documents {
+        &self.0.parts.documents
     }
 
     /// Wall-clock time.

@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::connections::{self, Limits, Stop};
 use crate::http;
 use crate::http::cors::Origins;
-use crate::http::reference::Reference;
+use crate::http::documents::Documents;
 use crate::limits::ActionLimits;
 use crate::metrics::Metrics;
 use crate::setup::{self, Installation, SetUpError};
@@ -70,9 +70,6 @@ pub enum ServeError {
     /// The admin socket.
     #[error("cannot make the admin socket {0}: {1}")]
     Admin(String, #[source] io::Error),
-    /// The API as a page to read.
-    #[error("the API page could not be made: {0}")]
-    Reference(#[from] askama::Error),
     /// Webhooks.
     #[error("webhooks cannot be served: {0}")]
     Webhooks(#[from] WebhooksError),
@@ -197,8 +194,7 @@ pub async fn start(
         hold: config.actions.hold(),
         limits: ActionLimits::new(limits.lock_actions_per_minute, limits.sandbox_lock_actions_per_minute),
         origins: Origins::new(config.cors.allowed_origins.clone()),
-        openapi: thumbturn_api::openapi::document(&url).to_string().into(),
-        reference: Reference::new(&url)?,
+        documents: Documents::new(&url),
         public_url: url,
         reset_to: config.sandbox.reset_to,
         routes: http::routes(),

@@ -67,8 +67,8 @@ pub(crate) async fn probe(app: &App, method: &Method, path: &str, headers: &Head
         "/health/live" => super::json(StatusCode::OK, &serde_json::json!({"ok": true})),
         "/health/ready" => ready(app).await,
         METRICS => metrics(app, headers),
-        "/openapi.json" => ([(header::CONTENT_TYPE, super::JSON)], app.openapi()).into_response(),
-        "/docs" | "/docs/" => app.reference().respond(),
+        "/openapi.json" => app.documents().openapi().await,
+        "/docs" | "/docs/" => app.documents().page().await,
         _ => image(),
     })
 }

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod call;
 pub mod cors;
 pub mod cursors;
+pub mod documents;
 pub mod errors;
 pub mod forward;
 pub(crate) mod idempotency;

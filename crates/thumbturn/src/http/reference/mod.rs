@@ -1,5 +1,5 @@
-//! The API as a page to read, at `/docs`: made once at the start from the same declarations as `/openapi.json`. It loads
-//! nothing and runs no script.
+//! The API as a page to read, at `/docs`: made from the same declarations as `/openapi.json`. It loads nothing and runs no
+//! script.
 
 mod example;
 mod parameters;
