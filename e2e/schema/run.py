@@ -28,7 +28,7 @@ CHECKS = [
 ]
 SEED = "20260101"
 CASES = "12"
-LIMIT_S = 120
+LIMIT_S = 600
 
 # Enough for those that are revoked and deleted on the way.
 SESSIONS = 60
