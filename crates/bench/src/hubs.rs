@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{Connection, Fallible};
+use crate::{Connection, Fallible, percentile};
 
 /// How long the server may take to find the locks.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,4 +50,10 @@ pub async fn unlock(server: &mut Connection, device: &str) -> Fallible<Duration>
         return Err(format!("not confirmed: {answer}").into());
     }
     Ok(took)
+}
+
+/// The middle and the slow end of what unlocking took, as the programs print them.
+#[must_use]
+pub fn figures(mut times: Vec<Duration>) -> Value {
+    json!({"median_us": percentile(&mut times, 0.5), "p99_us": percentile(&mut times, 0.99)})
 }

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use thumbturn_bench::{Fallible, Target, hubs, percentile};
+use thumbturn_bench::{Fallible, Target, hubs};
 use thumbturn_hubsim::matter::{Client, House, Hub, LockSpec};
 
 /// Each lock is commissioned, which takes a second.
@@ -46,9 +46,7 @@ async fn main() -> Fallible<()> {
             by_server.push(hubs::unlock(&mut server, device).await?);
         }
     }
-    let figures =
-        |times: &mut Vec<Duration>| json!({"median_us": percentile(times, 0.5), "p99_us": percentile(times, 0.99)});
-    println!("{}", json!({"server": figures(&mut by_server), "bare": figures(&mut by_bare)}));
+    println!("{}", json!({"server": hubs::figures(by_server), "bare": hubs::figures(by_bare)}));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS};
 use serde_json::{Value, json};
-use thumbturn_bench::{Fallible, Target, hubs, percentile};
+use thumbturn_bench::{Fallible, Target, hubs};
 use thumbturn_locksim::{Broker, Mosquitto, Sim, SimConfig};
 
 const ROUNDS: usize = 60;
@@ -44,9 +44,7 @@ async fn main() -> Fallible<()> {
         by_bare.push(bare.unlock(lock).await?);
         by_server.push(hubs::unlock(&mut server, &device).await?);
     }
-    let figures =
-        |times: &mut Vec<Duration>| json!({"median_us": percentile(times, 0.5), "p99_us": percentile(times, 0.99)});
-    println!("{}", json!({"server": figures(&mut by_server), "bare": figures(&mut by_bare)}));
+    println!("{}", json!({"server": hubs::figures(by_server), "bare": hubs::figures(by_bare)}));
     Ok(())
 }
 

@@ -13,7 +13,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use thumbturn_bench::{Connection, Fallible, Target, hubs, percentile};
+use thumbturn_bench::{Connection, Fallible, Target, hubs};
 use thumbturn_hubsim::zwave::{Client, Faults, House, Hub, LockSpec};
 
 const ROUNDS: u32 = 30;
@@ -56,12 +56,11 @@ async fn main() -> Fallible<()> {
     house.set_faults(FIRST + 4 * rounds, Faults { unreachable: true, ..Faults::default() }).await?;
     dies(&mut server, dead.first().ok_or("no lock to die")?).await?;
     let beside_dead = unlocked_apart(&mut server, others).await?;
-    let figures = |mut times: Vec<Duration>| json!({"median_us": percentile(&mut times, 0.5), "p99_us": percentile(&mut times, 0.99)});
     let found = json!({
-        "server": figures(by_server),
-        "bare": figures(by_bare),
-        "before_death": figures(before_death),
-        "beside_dead": figures(beside_dead),
+        "server": hubs::figures(by_server),
+        "bare": hubs::figures(by_bare),
+        "before_death": hubs::figures(before_death),
+        "beside_dead": hubs::figures(beside_dead),
     });
     println!("{found}");
     Ok(())
