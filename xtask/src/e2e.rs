@@ -54,8 +54,14 @@ fn binary(root: &Root) -> Result<PathBuf> {
         let path = PathBuf::from(path);
         return path.canonicalize().map_err(Error::file(&path));
     }
-    must_succeed(root.cargo().args(["build", "--locked", "--package", "thumbturn"]))?;
+    build_programs(root)?;
     Ok(root.target().join("debug/thumbturn"))
+}
+
+/// Builds every program and example as `cargo test` wants them: of one package by itself all dependencies would be built
+/// once more, with the features that it alone asks for.
+pub(crate) fn build_programs(root: &Root) -> Result<()> {
+    must_succeed(root.cargo().args(["build", "--locked", "--workspace", "--bins", "--examples"]))
 }
 
 /// The clients, then the official document: every path of it is asked for, and what the Rust tests have of it is

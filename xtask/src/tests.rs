@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything, in the order in which a failure is cheapest to read.
 
-use crate::run::{Result, Root, must_succeed, watch};
+use crate::run::{Result, Root, watch};
 use crate::tally::Tally;
 use crate::{e2e, fuzz, install, mutants};
 
@@ -16,8 +16,8 @@ pub(crate) fn all(root: &Root, install: bool) -> Result<Tally> {
     }
     install::home_assistant(root, install)?;
     install::matter(root, install)?;
-    // Tests start them; building all targets makes tests of them.
-    must_succeed(root.cargo().args(["build", "--locked", "--package", "thumbturn", "--examples"]))?;
+    // Tests start the examples too; building all targets makes tests of them.
+    e2e::build_programs(root)?;
     let mut tally = Tally::default();
     tally += cargo_test(root, &["--all-targets"])?;
     tally += documentation_tests(root)?;
