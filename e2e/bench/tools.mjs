@@ -155,11 +155,12 @@ export const withFake = async (locks, use) => {
   })
 }
 
-/** What `use` makes of a fresh PostgreSQL's `database_url` and of a server that writes to it naively. */
+/** What `use` makes of a fresh PostgreSQL's `database_url` and of the servers that write to it naively, by their way. */
 export const withPostgres = async (locks, use) =>
   await withProgram(`${programs}/postgres`, [String(locks)], async (line) => {
-    const { database_url, endpoint } = JSON.parse(line)
-    return await use(database_url, { endpoint, api_key: 'naive' })
+    const { database_url, endpoints } = JSON.parse(line)
+    const naive = Object.entries(endpoints).map(([way, endpoint]) => [way, { endpoint, api_key: 'naive' }])
+    return await use(database_url, Object.fromEntries(naive))
   })
 
 export const residentMiB = async (pid) => {

@@ -26,7 +26,7 @@ for (const name of Object.keys(process.env)) {
  * A running server: `endpoint`, the secrets of `thumbturn init` (`workspace_id`, `api_key`,
  * `personal_access_token`, `publishable_key`, `devices`), `post(path, body)` with the API key,
  * `set(device_id, script)` for a virtual lock, `pid`, `startMs` (from start to ready), `restart()` on the same folder
- * (at another endpoint), `beside()` (`endpoint` and `stop()` of another node on the same database), and `stop()`.
+ * (at another endpoint), `beside()` (`endpoint`, `pid` and `stop()` of another node on the same database), and `stop()`.
  * `variables` are settings for its environment.
  */
 export const startServer = async (variables = {}) => {
@@ -89,8 +89,8 @@ const start = async (folder, env) => {
     const dir = join(await mkdtemp(join(folder, 'beside-')), 'data')
     await mkdir(dir, { mode: 0o700 })
     await copyFile(join(dataDir, 'secrets.key'), join(dir, 'secrets.key'))
-    const { child, endpoint } = await serve(dir)
-    return { endpoint, api_key: installation.api_key, stop: async () => await end(child) }
+    const { child, endpoint, pid } = await serve(dir)
+    return { endpoint, pid, api_key: installation.api_key, stop: async () => await end(child) }
   }
 
   return server

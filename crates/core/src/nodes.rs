@@ -1,6 +1,7 @@
 //! Several servers on one database: what they are to each other, and how they hear of each other.
 
-use crate::ids::NodeId;
+use crate::attempts::Outcome;
+use crate::ids::{AttemptId, NodeId};
 
 /// Which node commands the hub of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ macro_rules! channels {
 channels! {
     /// Attempts were accepted by a node that does not command their hubs. The words are their ids.
     Attempts = "thumbturn_attempts";
-    /// Attempts ended that another node had accepted. The words are their ids.
+    /// Attempts ended that another node had accepted. The words are [`end_word`]s.
     Ended = "thumbturn_ended";
     /// Accounts became free. No words.
     Owners = "thumbturn_owners";
@@ -45,6 +46,27 @@ channels! {
     Calls = "thumbturn_calls";
     /// Forwarded calls were answered. The words are their ids.
     Answers = "thumbturn_answers";
+}
+
+/// Behind the id of an attempt: it ended as a confirmed success.
+const CONFIRMED: char = '+';
+
+/// The word of an attempt that ended so: its id, and whether it was a confirmed success, which nobody has to look up then.
+#[must_use]
+pub fn end_word(attempt: AttemptId, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Success { confirmed: true } => format!("{attempt}{CONFIRMED}"),
+        _ => attempt.to_string(),
+    }
+}
+
+/// Which attempt a word of [`end_word`] is about, and how it ended if it says so; `None` of what a newer program wrote.
+#[must_use]
+pub fn end_of_word(word: &str) -> Option<(AttemptId, Option<Outcome>)> {
+    match word.strip_suffix(CONFIRMED) {
+        Some(id) => Some((AttemptId(id.parse().ok()?), Some(Outcome::Success { confirmed: true }))),
+        None => Some((AttemptId(word.parse().ok()?), None)),
+    }
 }
 
 /// What is heard on a channel.
@@ -73,6 +95,16 @@ impl News {
     #[must_use]
     pub const fn none() -> Self {
         Self { heard: None }
+    }
+
+    /// What was told already, and not taken in yet.
+    pub fn ready(&mut self) -> Option<Told> {
+        use tokio::sync::broadcast::error::TryRecvError;
+        match self.heard.as_mut()?.try_recv() {
+            Ok(told) => Some(told),
+            Err(TryRecvError::Lagged(_)) => Some(Told::Missed),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+        }
     }
 
     /// Returns when something was told. A safety net of its own belongs to it: a notification can be late.

@@ -66,6 +66,18 @@ pub(crate) const ACCEPT_IN_TURN: &str = "INSERT INTO attempts (id, workspace_id,
 pub(crate) const END: &str = "UPDATE attempts SET status = $1, confirmed = $2, error_type = $3, error_message = $4, \
      ended_at = $5, evidence = $6, words = $7, command = NULL WHERE id = $8 AND ended_at IS NULL";
 
+/// Inserts a pending attempt for whoever serves its lock, unless as many as there may be are pending there. Only where there
+/// are nodes.
+pub(crate) const LEAVE: &str = "INSERT INTO attempts (id, workspace_id, account_id, device_id, action, status, created_at, command, waits_since) \
+     SELECT CAST($1 AS TEXT), workspace_id, account_id, id, CAST($2 AS TEXT), 'pending', CAST($3 AS BIGINT), \
+     CAST($7 AS TEXT), CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) \
+     FROM devices WHERE id = $4 AND account_id = $5 AND workspace_id = $6 \
+     AND (SELECT COUNT(*) FROM attempts AS others WHERE others.account_id = devices.account_id \
+     AND others.device_id = devices.id AND others.ended_at IS NULL) < CAST($8 AS BIGINT)";
+
+pub(crate) const TAKE: &str =
+    "UPDATE attempts SET taken_by = $2 WHERE id = $1 AND taken_by IS NULL AND ended_at IS NULL";
+
 /// Inserts a pending attempt on a device that is still there: nobody would end one on a deleted device. Where there are
 /// nodes, it is in the queue of this one from the beginning.
 pub(crate) fn accept(
@@ -94,7 +106,8 @@ pub(crate) fn accept(
 /// The database's clock, as it is written into rows.
 const CLOCK: &str = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)";
 
-/// Inserts a pending attempt for whoever serves its lock, unless `queue` are pending there. Only where there are nodes.
+/// Inserts a pending attempt for whoever serves its lock, unless `queue` are pending there (or the lock is gone: the caller
+/// finds that out when it asks again). Only where there are nodes.
 pub(crate) fn leave(
     attempt: &Attempt,
     command: &Command,
@@ -106,11 +119,9 @@ pub(crate) fn leave(
         Some(words) => Some(secrets.seal(Sealed::Command, attempt.id.0, &words)?),
         None => None,
     };
+    let most = i64::try_from(queue).unwrap_or(i64::MAX);
     let insert = Statement::one(
-        "INSERT INTO attempts (id, workspace_id, account_id, device_id, action, status, created_at, command, waits_since) \
-         SELECT CAST($1 AS TEXT), workspace_id, account_id, id, CAST($2 AS TEXT), 'pending', CAST($3 AS BIGINT), \
-         CAST($7 AS TEXT), CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) \
-         FROM devices WHERE id = $4 AND account_id = $5 AND workspace_id = $6",
+        LEAVE,
         args![
             attempt.id,
             attempt.action.as_str(),
@@ -119,27 +130,17 @@ pub(crate) fn leave(
             attempt.account,
             attempt.workspace,
             sealed,
+            most,
         ],
-        "device",
-    );
-    let most = i64::try_from(queue).unwrap_or(i64::MAX);
-    let has_place = Statement::one(
-        "UPDATE attempts SET taken_by = NULL WHERE id = $1 AND (SELECT COUNT(*) FROM attempts \
-         WHERE account_id = $2 AND device_id = $3 AND ended_at IS NULL) <= $4",
-        args![attempt.id, attempt.account, attempt.device, most],
         "queue",
     );
     let claimed = claim.map(|claim| claim_key(claim, attempt.id, secrets));
-    Ok(claimed.into_iter().flatten().chain([insert, has_place]).collect())
+    Ok(claimed.into_iter().flatten().chain([insert]).collect())
 }
 
 /// Puts such an attempt into the queue of a node.
 pub(crate) fn take(attempt: AttemptId, by: NodeId) -> Statement {
-    Statement::one(
-        "UPDATE attempts SET taken_by = $2 WHERE id = $1 AND taken_by IS NULL AND ended_at IS NULL",
-        args![attempt, by],
-        "attempt",
-    )
+    Statement::one(TAKE, args![attempt, by], "attempt")
 }
 
 /// What a command's action alone does not tell.

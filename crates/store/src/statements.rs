@@ -3,7 +3,7 @@
 use thumbturn_core::change::{Change, NewWorkspace, Reset, SetUp};
 use thumbturn_core::events::Event;
 use thumbturn_core::ids::NodeId;
-use thumbturn_core::nodes::Channel;
+use thumbturn_core::nodes::{Channel, end_word};
 use thumbturn_core::ports::StoreError;
 
 use crate::caches::Stale;
@@ -42,7 +42,7 @@ fn plan_unfenced(change: Change, by: Option<NodeId>, secrets: &Secrets) -> Resul
                 stale.push(Stale::Removal(*device, state.reach.is_removed()));
             }
             let plan = with_events(statements, stale, &events)?;
-            let word = is_awaited_elsewhere.then(|| (Channel::Ended, attempt.to_string()));
+            let word = is_awaited_elsewhere.then(|| (Channel::Ended, end_word(attempt, &outcome)));
             Ok(Plan { news: word.into_iter().collect(), ..plan })
         }
         Change::DeviceChanged { device, state, events } => {

@@ -17,7 +17,7 @@ use crate::change::Change;
 use crate::events::{Event, EventKind};
 use crate::evidence::{Record, Rule};
 use crate::ids::{AttemptId, NodeId};
-use crate::nodes::{Channel, News, Told};
+use crate::nodes::{Channel, News, Told, end_of_word};
 use crate::ports::{Clock, CommitError, Nodes, StoreError, Waiting};
 use crate::time::Moment;
 
@@ -175,7 +175,7 @@ struct Errands {
 /// What to look at.
 enum Look {
     Waiting,
-    Ended(Option<HashSet<AttemptId>>),
+    Ended(Told),
     All,
     Ours,
 }
@@ -190,7 +190,7 @@ impl Errands {
                     Err(_) => return,
                 },
                 () = next.clock.sleep_until(next.at) => Look::All,
-                told = self.ended.next() => Look::Ended(named(&told)),
+                told = self.ended.next() => Look::Ended(told),
                 _ = self.attempts.next() => Look::Waiting,
             };
             let Some(accounts) = accounts.upgrade() else { return };
@@ -201,10 +201,16 @@ impl Errands {
                 accounts.shared.waiters.all_end_elsewhere();
             }
             if is_all || matches!(look, Look::Waiting) {
+                // Whatever was told until now is seen by one look.
+                while self.attempts.ready().is_some() {}
                 self.take_waiting(&accounts, nodes, node).await;
             }
-            if let Look::Ended(only) = look {
-                wake(&accounts.shared, nodes, only.as_ref()).await;
+            if let Look::Ended(told) = look {
+                let told: Vec<Told> = std::iter::once(told).chain(std::iter::from_fn(|| self.ended.ready())).collect();
+                let only = wake_told(&accounts.shared, &told);
+                if only.as_ref().is_none_or(|only| !only.is_empty()) {
+                    wake(&accounts.shared, nodes, only.as_ref()).await;
+                }
             } else if is_all {
                 wake(&accounts.shared, nodes, None).await;
             }
@@ -285,12 +291,23 @@ fn take_one(accounts: &Accounts, shared: &Arc<Shared>, node: NodeId, waiting: Wa
     });
 }
 
-/// The attempts that words name; `None`: any.
-fn named(told: &Told) -> Option<HashSet<AttemptId>> {
-    match told {
-        Told::Missed => None,
-        Told::Words(words) => words.split(' ').map(|word| word.parse().ok().map(AttemptId)).collect(),
+/// Wakes whoever waits for attempts of which it was told how they ended. Gives those of which it was not; `None`: any.
+fn wake_told(shared: &Shared, told: &[Told]) -> Option<HashSet<AttemptId>> {
+    let mut only = Some(HashSet::new());
+    for told in told {
+        let Told::Words(words) = told else {
+            only = None;
+            continue;
+        };
+        for word in words.split(' ') {
+            match end_of_word(word) {
+                Some((attempt, Some(outcome))) => shared.waiters.wake(attempt, outcome),
+                Some((attempt, None)) => only.iter_mut().for_each(|only| only.extend([attempt])),
+                None => only = None,
+            }
+        }
     }
+    only
 }
 
 /// Wakes whoever waits for attempts that ended elsewhere.

@@ -1,6 +1,6 @@
-//! One batch of changes in one transaction.
+//! One batch of changes in one transaction: in one round ([`super::round`]) if they are all of what is written often.
 //!
-//! Everything goes out without waiting for answers in between: the changes' statements first, then the events with the
+//! Otherwise in two. Everything goes out without waiting for answers in between: the changes' statements first, then the events with the
 //! commit. Events come last because their transaction holds the row of `event_clock` from then on: what is written under
 //! that lock has its place in the order of commits, on however many nodes, and the others wait for no more than the
 //! commit itself. (A sequence alone does not give that order: a transaction that took a smaller number may commit later.)
@@ -17,13 +17,14 @@ use tokio_postgres::{Error, Statement as Prepared};
 
 use super::connect::Link;
 use super::execute::{Failure, Fault, bind};
+use super::round::Round;
 use super::{many, news};
 use crate::error::unavailable;
 use crate::statement::{Expect, Statement, Value};
 use crate::writer::{Answer, Plan, Waiting};
 
 /// How long the database may take for one round of answers.
-const LONGEST: Duration = Duration::from_secs(30);
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// Says in the transaction which batch of which writer it is (see `writers` in the schema), and puts the end of a node's
 /// lease off. Of a writer that was ended nothing is written: it touches no row then. While the transaction is open nobody can
@@ -46,8 +47,8 @@ pub(super) enum Trouble {
     Refused(Fault),
     /// It is not: this writer was ended.
     Fenced,
-    /// Nobody knows: the connection was lost in the commit. These are the answers if it is.
-    Unsure(Vec<Answer>, Fault),
+    /// Nobody knows: the connection was lost in the commit. These are the answers if it is; without them the rows say.
+    Unsure(Option<Vec<Answer>>, Fault),
 }
 
 impl From<Error> for Trouble {
@@ -71,6 +72,8 @@ pub(super) struct Batch<'a> {
     pub(super) number: Value,
     /// No event is older than this, in microseconds.
     pub(super) now: i64,
+    /// Whether nobody else keeps what is cached.
+    pub(super) is_alone: bool,
 }
 
 /// A statement ready to be sent.
@@ -117,6 +120,16 @@ fn told(prepared: &Prepared) -> Step<'_> {
 impl Batch<'_> {
     /// Commits all changes, each all or nothing, and says what became of each.
     pub(super) async fn commit(mut self) -> Result<Vec<Answer>, Trouble> {
+        if let Some(groups) = many::for_one_round(self.waiting) {
+            match self.in_one_round(groups).await? {
+                Round::Done(answers) => return Ok(answers),
+                Round::Refused(error) => return Ok(vec![Err(error)]),
+                Round::TakenBack => {
+                    let frame = self.frame().await?;
+                    return self.one_by_one(&frame).await;
+                }
+            }
+        }
         let frame = self.frame().await?;
         if !self.waiting.iter().any(|waiting| counts_on_events(&waiting.plan)) {
             match self.together(&frame).await? {
@@ -220,7 +233,7 @@ impl Batch<'_> {
         events: &[Many<'_>],
         rows: Vec<u64>,
     ) -> Result<Result<Vec<u64>, CommitError>, Trouble> {
-        let unsure = |fault| Trouble::Unsure(rows.iter().copied().map(Ok).collect(), fault);
+        let unsure = |fault| Trouble::Unsure(Some(rows.iter().copied().map(Ok).collect()), fault);
         let sent = self.many(events).chain(self.steps(vec![told(&frame.commit)]));
         let mut answers = match timeout(LONGEST, in_order(sent)).await {
             Ok(answers) => answers,
@@ -294,18 +307,19 @@ impl Batch<'_> {
         }
         all(self.answers(before).await?)?;
         match timeout(LONGEST, self.send(vec![told(&frame.commit)])).await {
-            Err(_) => Err(Trouble::Unsure(answers, Fault::Silent)),
+            Err(_) => Err(Trouble::Unsure(Some(answers), Fault::Silent)),
             Ok(done) => match done.into_iter().collect::<Result<Vec<_>, _>>() {
                 Ok(_) => Ok(answers),
-                Err(error) => Err(Trouble::Unsure(answers, error.into())),
+                Err(error) => Err(Trouble::Unsure(Some(answers), error.into())),
             },
         }
     }
 
     /// What other processes are told, if the batch is committed: channels and texts.
-    fn news(&self) -> Vec<[Value; 2]> {
+    pub(super) fn news(&self) -> Vec<[Value; 2]> {
         let Value::Text(writer) = self.writer else { return Vec::new() };
-        let told = news::told(writer, self.waiting.iter().map(|waiting| &waiting.plan));
+        let told =
+            news::told((!self.is_alone).then_some(&**writer), self.waiting.iter().map(|waiting| &waiting.plan));
         told.into_iter().map(|told| told.map(Value::from)).collect()
     }
 
@@ -376,7 +390,7 @@ type Sending<'a> = Pin<Box<dyn Future<Output = Result<u64, Error>> + 'a>>;
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<(u64, i64), Error>> + 'a>>;
 
 /// Starts all futures in order, then waits for all. The client library sends a request when its future is first polled.
-async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+pub(super) async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
     let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
     let (mut are_sent, mut done) = (false, 0);
@@ -477,7 +491,7 @@ fn failed(failure: Failure) -> Result<CommitError, Trouble> {
 }
 
 /// Whether these are values that the statement takes.
-fn fit(args: &[Value], prepared: &Prepared) -> bool {
+pub(super) fn fit(args: &[Value], prepared: &Prepared) -> bool {
     let kinds = prepared.params();
     let fits = |(value, kind): (&Value, &Type)| match value {
         Value::Null => true,

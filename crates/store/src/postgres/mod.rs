@@ -17,6 +17,7 @@ mod migrate;
 mod news;
 mod open;
 mod pool;
+mod round;
 mod target;
 mod tls;
 mod url;

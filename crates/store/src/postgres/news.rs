@@ -32,13 +32,15 @@ const RETRY: Duration = Duration::from_millis(250);
 pub(super) const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 
 /// What `writer` tells the others of these plans, as channels and texts of notifications. What only costs them a look, if
-/// they missed it, is left out: the state of every device would be too much.
-pub(super) fn told<'a>(writer: &str, plans: impl Iterator<Item = &'a Plan> + Clone) -> Vec<[String; 2]> {
+/// they missed it, is left out: the state of every device would be too much. `None` where no others keep anything cached.
+pub(super) fn told<'a>(writer: Option<&str>, plans: impl Iterator<Item = &'a Plan> + Clone) -> Vec<[String; 2]> {
     // Once each: in a busy workspace every change tells of an event.
     let mut known = HashSet::new();
-    let stale =
-        plans.clone().flat_map(|plan| &plan.stale).filter(|stale| known.insert(**stale)).filter_map(Stale::word);
-    let mut told = texts(STALE, Some(writer), stale);
+    let mut told = Vec::new();
+    if writer.is_some() {
+        let stale = plans.clone().flat_map(|plan| &plan.stale).filter(|stale| known.insert(**stale));
+        told = texts(STALE, writer, stale.filter_map(Stale::word));
+    }
     for channel in Channel::ALL {
         let news = plans.clone().flat_map(|plan| &plan.news).filter(|(on, _)| on == channel);
         told.extend(texts(channel.name(), None, news.map(|(_, word)| word.clone())));

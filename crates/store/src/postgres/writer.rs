@@ -16,7 +16,7 @@ use tokio_postgres::Error;
 use super::batch::{Batch, Trouble, waiting_events};
 use super::connect::{Link, SharedConnector};
 use super::execute::Fault;
-use super::{lock, news};
+use super::{lock, news, round};
 use crate::caches::Caches;
 use crate::error::{again, unavailable};
 use crate::files;
@@ -271,7 +271,7 @@ impl Session {
     /// What became of each change. An error means that nothing was written.
     async fn answers_to(&mut self, batch: &[Waiting], until: Instant) -> Result<Vec<Answer>, Fault> {
         let now = if waiting_events(batch) > 0 { (self.clock)().as_microsecond() } else { 0 };
-        let mut unsure: Option<Vec<Answer>> = None;
+        let mut unsure: Option<Option<Vec<Answer>>> = None;
         let mut tries = 0;
         loop {
             if let Err(fault) = self.connect().await {
@@ -283,9 +283,9 @@ impl Session {
                 continue;
             }
             if let Some(answers) = unsure.take() {
-                match self.has_committed().await {
-                    Ok(true) => return Ok(answers),
-                    Ok(false) => {}
+                match self.committed(batch, answers.is_some()).await {
+                    Ok(Some(found)) => return Ok(answers.unwrap_or(found)),
+                    Ok(None) => {}
                     Err(error) => {
                         tracing::warn!(%error, "whether a commit happened could not be read; trying again");
                         unsure = Some(answers);
@@ -341,17 +341,22 @@ impl Session {
         self.number += 1;
         let (writer, number) = (Value::from(self.id()), Value::Integer(self.number));
         let Some(link) = &mut self.link else { return Err(Trouble::Lost(Fault::Silent)) };
-        Batch { link, waiting: batch, writer: &writer, number, now }.commit().await
+        let is_alone = self.role == Role::Server;
+        Batch { link, waiting: batch, writer: &writer, number, now, is_alone }.commit().await
     }
 
-    /// Whether the newest batch is in the database. Its connection has ended by now.
-    async fn has_committed(&self) -> Result<bool, Error> {
-        let Some(link) = &self.link else { return Ok(false) };
+    /// What became of the changes of the newest batch, if it is in the database; nothing where that `is_known`. Its
+    /// connection has ended by now.
+    async fn committed(&self, batch: &[Waiting], is_known: bool) -> Result<Option<Vec<Answer>>, Error> {
+        let Some(link) = &self.link else { return Ok(None) };
         let newest: Option<i64> = match link.client.query_opt(NEWEST, &[&self.id()]).await? {
             Some(row) => Some(row.try_get(0)?),
             None => None,
         };
-        Ok(newest == Some(self.number))
+        if newest != Some(self.number) {
+            return Ok(None);
+        }
+        if is_known { Ok(Some(Vec::new())) } else { round::found(link, batch).await.map(Some) }
     }
 
     /// Drops a connection that cannot be trusted any more. Whatever it was doing is ended with the next one.

@@ -450,12 +450,25 @@ async fn a_commit_whose_answer_was_lost_is_looked_up_and_happens_once() {
     let wired = Wired::new().await;
     for (n, cut) in (0..).zip([Cut::AfterCommit, Cut::BeforeCommit, Cut::AfterCommit, Cut::BeforeCommit]) {
         wired.wire.cut(cut);
-        let change = accept_with_key(n, &format!("key {n}"), 0);
+        let change = match n {
+            0 | 1 => accept_with_key(n, &format!("key {n}"), 0),
+            _ => Change::AcceptAttempt { attempt: attempt(n), claim: None },
+        };
         tokio::time::timeout(PATIENCE, wired.store.commit(change)).await.unwrap().unwrap();
         assert_eq!(wired.wire.cut.load(Ordering::Acquire), 0, "the wire was cut: {cut:?}");
         wired.wire.cut(cut);
         let change = finish(n, Outcome::Success { confirmed: true });
         tokio::time::timeout(PATIENCE, wired.store.commit(change)).await.unwrap().unwrap();
+        assert_eq!(wired.wire.cut.load(Ordering::Acquire), 0, "the wire was cut: {cut:?}");
+    }
+    // Of changes that fail by themselves in a batch that happens, the rows say whether they did.
+    for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
+        wired.wire.cut(cut);
+        let mut gone = attempt(8);
+        gone.device = Some(device_id(99));
+        let change = Change::AcceptAttempt { attempt: gone, claim: None };
+        let answer = tokio::time::timeout(PATIENCE, wired.store.commit(change)).await.unwrap();
+        assert_eq!(conflict(answer), "device", "{cut:?}");
         assert_eq!(wired.wire.cut.load(Ordering::Acquire), 0, "the wire was cut: {cut:?}");
     }
     // A change that fails is not taken for one that worked.

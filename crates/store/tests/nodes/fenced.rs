@@ -1,7 +1,7 @@
 //! Nodes that are ended while they live, again and again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use thumbturn_core::change::Change;
@@ -45,6 +45,10 @@ async fn an_ended_node_writes_nothing_of_its_own_and_goes_on_as_another_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whenever_a_node_is_ended_nothing_is_commanded_twice_or_late_and_everything_ends() {
     const HUBS: u128 = 4;
+    // At least so many rounds, until so many attempts have ended: a machine may be busy with other things.
+    const ROUNDS: u64 = 12;
+    const ENDS: u32 = 80;
+    let ends = Arc::new(AtomicU32::new(0));
     let world = World::new(HUBS).await;
     let settings = EngineSettings { deadline: Duration::from_secs(8), ..EngineSettings::default() };
     let nodes = [Arc::new(world.node_with(settings).await), Arc::new(world.node_with(settings).await)];
@@ -52,7 +56,7 @@ async fn whenever_a_node_is_ended_nothing_is_commanded_twice_or_late_and_everyth
     let mut callers = Vec::new();
     for node in &nodes {
         for n in 0..HUBS {
-            let (node, stop) = (Arc::clone(node), Arc::clone(&stop));
+            let (node, stop, ends) = (Arc::clone(node), Arc::clone(&stop), Arc::clone(&ends));
             callers.push(tokio::spawn(async move {
                 let mut ended = 0_u32;
                 for to in [Bolt::Unlocked, Bolt::Locked].into_iter().cycle() {
@@ -65,6 +69,7 @@ async fn whenever_a_node_is_ended_nothing_is_commanded_twice_or_late_and_everyth
                             let told = node.end_of(ticket).await;
                             assert_eq!(node.attempt(id).await.outcome, Some(told));
                             ended += 1;
+                            ends.fetch_add(1, Ordering::AcqRel);
                         }
                         Err(BeginError::Busy | BeginError::Store(_)) => {
                             tokio::time::sleep(Duration::from_millis(5)).await
@@ -76,9 +81,9 @@ async fn whenever_a_node_is_ended_nothing_is_commanded_twice_or_late_and_everyth
             }));
         }
     }
-    for round in 0..12_u64 {
+    for round in (0_u64..120).take_while(|round| *round < ROUNDS || ends.load(Ordering::Acquire) < ENDS) {
         // Uneven pauses, so that nodes are ended in the middle of different things.
-        tokio::time::sleep(Duration::from_millis(400 + round * 37)).await;
+        tokio::time::sleep(Duration::from_millis(400 + round % ROUNDS * 37)).await;
         end(&world, &nodes[usize::try_from(round % 2).unwrap()]);
         if round % 3 == 0 {
             end(&world, &nodes[usize::try_from((round + 1) % 2).unwrap()]);
