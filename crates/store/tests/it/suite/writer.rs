@@ -100,6 +100,33 @@ fn accept(n: u128) -> Change {
     Change::AcceptAttempt { attempt: attempt(n), claim: None }
 }
 
+/// Batches of what an unlock is made of, which PostgreSQL is told in one round.
+#[tokio::test]
+async fn of_a_batch_of_unlocks_only_those_fail_that_cannot_be() {
+    let gate = Arc::new(Gate::default());
+    let world = World::with(|options| gate.install(options)).await;
+    let names = |answers: Vec<Result<(), CommitError>>| -> Vec<_> {
+        answers.into_iter().map(|answer| answer.err().map(|error| conflict(Err(error)))).collect()
+    };
+    let mut gone = attempt(2);
+    gone.device = Some(device_id(99));
+    let gone = Change::AcceptAttempt { attempt: gone, claim: None };
+    let answers = in_one_batch(&world, &gate, vec![accept(1), gone, accept(3), accept(4)]).await;
+    assert_eq!(names(answers), [None, Some("device"), None, None]);
+    let end = |n| finish(n, Outcome::Success { confirmed: true });
+    let answers = in_one_batch(&world, &gate, vec![end(1), accept(5), end(3)]).await;
+    assert_eq!(names(answers), [None, None, None]);
+    let answers = in_one_batch(&world, &gate, vec![end(4), end(77), accept(6), end(1), end(5)]).await;
+    assert_eq!(names(answers), [None, Some("attempt"), None, Some("attempt"), None]);
+    let attempts = world.store.attempts(&everything(), &AttemptFilter::default(), ALL).await.unwrap().items;
+    let mut ended: Vec<_> = attempts.iter().map(|attempt| (attempt.id, attempt.outcome.is_some())).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [(1, true), (3, true), (4, true), (5, true), (6, false)].map(|(n, is)| (attempt_id(n), is)));
+    let events = world.store.events(&everything(), &EventFilter::default(), 100, 0).await.unwrap();
+    assert_eq!(events.iter().filter(|event| matches!(event.event.kind, EventKind::AttemptEnded { .. })).count(), 4);
+    assert!(events.is_sorted_by(|one, other| one.sequence < other.sequence && one.created_at < other.created_at));
+}
+
 #[tokio::test]
 async fn a_change_that_fails_in_a_batch_fails_alone_and_as_a_whole() {
     let gate = Arc::new(Gate::default());
