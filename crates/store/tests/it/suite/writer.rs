@@ -26,6 +26,8 @@ struct Gate {
 struct GateState {
     shut: bool,
     waiting: bool,
+    /// How often it was shut.
+    batches: u128,
 }
 
 impl Gate {
@@ -47,8 +49,12 @@ impl Gate {
         state.waiting = false;
     }
 
-    fn shut(&self) {
-        self.state.lock().unwrap().shut = true;
+    /// Shuts it, and says how often that was done before.
+    fn shut(&self) -> u128 {
+        let mut state = self.state.lock().unwrap();
+        state.shut = true;
+        state.batches += 1;
+        state.batches - 1
     }
 
     fn open(&self) {
@@ -74,12 +80,12 @@ async fn in_one_batch_after(
     changes: Vec<Change>,
     before: impl FnOnce(),
 ) -> Vec<Result<(), CommitError>> {
-    gate.shut();
+    let before_it = gate.shut();
     let spawn = |change| {
         let store = world.store.clone();
         tokio::spawn(async move { store.commit(change).await })
     };
-    let first = spawn(tell(vec![device_event(999, 0, EventKind::DeviceAdded)]));
+    let first = spawn(tell(vec![device_event(999 + before_it, 0, EventKind::DeviceAdded)]));
     tokio::task::yield_now().await;
     gate.wait_for_writer();
     let rest: Vec<_> = changes.into_iter().map(spawn).collect();
