@@ -42,7 +42,7 @@ pub enum Change {
         claim: Option<IdempotencyClaim>,
     },
     /// An attempt was accepted whose lock is not served here: whoever serves it takes it from the database. Conflicts as
-    /// above, and (`"queue"`) if too many attempts on its lock have not ended.
+    /// above, and (`"queue"`) if too many attempts on its lock have not ended, or it is gone.
     AttemptLeft {
         /// The attempt, pending.
         attempt: Attempt,

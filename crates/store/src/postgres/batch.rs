@@ -1,9 +1,9 @@
 //! One batch of changes in one transaction: in one round ([`super::round`]) if they are all of what is written often.
 //!
-//! Otherwise in two. Everything goes out without waiting for answers in between: the changes' statements first, then the events with the
-//! commit. Events come last because their transaction holds the row of `event_clock` from then on: what is written under
-//! that lock has its place in the order of commits, on however many nodes, and the others wait for no more than the
-//! commit itself. (A sequence alone does not give that order: a transaction that took a smaller number may commit later.)
+//! Otherwise in two. Everything goes out without waiting for answers in between: the changes' statements first, then the
+//! events with the commit. Events come last because their transaction holds the row of `event_clock` from then on: what is
+//! written under that lock has its place in the order of commits, on however many nodes, and the others wait for no more than
+//! the commit itself. (A sequence alone does not give that order: a transaction that took a smaller number may commit later.)
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
