@@ -36,6 +36,8 @@ struct Truth {
     motor_runs: u64,
     received: Vec<Received>,
     battery: u8,
+    /// After how many seconds it locks itself; 0: never.
+    auto_lock: u32,
     codes: BTreeMap<u16, KeptCode>,
     faults: Faults,
     next: VecDeque<Vec<Fault>>,
@@ -105,6 +107,7 @@ impl Lock {
                 motor_runs: 0,
                 received: Vec::new(),
                 battery: spec.battery,
+                auto_lock: 0,
                 codes: BTreeMap::new(),
                 faults: healthy,
                 next: VecDeque::new(),
@@ -158,6 +161,18 @@ impl Lock {
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         guard(&self.truth).received.clone()
+    }
+
+    /// After how many seconds the lock locks itself; 0: never.
+    #[must_use]
+    pub fn auto_lock(&self) -> u32 {
+        guard(&self.truth).auto_lock
+    }
+
+    /// Somebody sets at the lock itself after how many seconds it locks itself, and the lock reports it.
+    pub fn set_auto_lock(self: &Arc<Self>, seconds: u32) {
+        guard(&self.truth).auto_lock = seconds;
+        self.say_later(vec![Signal::AutoLock { seconds }]);
     }
 
     /// The codes that the lock keeps, by slot.
@@ -292,6 +307,13 @@ impl Lock {
                 let bolt = if faults.stale_get { truth.before } else { truth.bolt };
                 Reply::Value(Signal::StateRead { bolt })
             }
+            Request::SetAutoLock { seconds } => {
+                if !faults.refuse && !faults.ack_without_move {
+                    truth.auto_lock = *seconds;
+                }
+                Reply::bare(!faults.refuse)
+            }
+            Request::ReadAutoLock => Reply::Value(Signal::AutoLock { seconds: truth.auto_lock }),
             Request::ReadBattery => Reply::Value(Signal::Battery { level: truth.battery }),
             Request::ReadCode { slot } => {
                 Reply::Value(Signal::CodeRead { slot: *slot, found: truth.codes.get(slot).cloned() })

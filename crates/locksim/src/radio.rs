@@ -66,7 +66,8 @@ async fn exchange(lock: &Arc<Lock>, request: Request) {
 
 /// After which time the hub gives up a request that never gets to the lock, and whether the lock's parent took it.
 fn undelivered(request: &Request, faults: &Faults) -> Option<(std::time::Duration, bool)> {
-    let reads = matches!(request, Request::ReadState | Request::ReadBattery | Request::ReadCode { .. });
+    let reads =
+        matches!(request, Request::ReadState | Request::ReadBattery | Request::ReadAutoLock | Request::ReadCode { .. });
     faults
         .unreachable
         .map(|after| (after, false))

@@ -41,6 +41,13 @@ pub enum Request {
     ReadState,
     /// Say how full the battery is.
     ReadBattery,
+    /// Lock yourself so long after each unlocking; 0: never.
+    SetAutoLock {
+        /// How long.
+        seconds: u32,
+    },
+    /// Say when you lock yourself.
+    ReadAutoLock,
     /// Keep a code in a slot.
     SetCode {
         /// The slot.
@@ -168,4 +175,6 @@ pub(crate) enum Signal {
     CodeRead { slot: u16, found: Option<KeptCode> },
     /// The battery's charge in per cent.
     Battery { level: u8 },
+    /// After how many seconds it locks itself.
+    AutoLock { seconds: u32 },
 }

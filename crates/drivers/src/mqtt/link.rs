@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use thumbturn_core::commands::Command;
+use thumbturn_core::commands::{AutoLock, Command};
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::ports::{Gate, Later, Link, NotWritten, Order, ReadId};
 
-use super::desk::Shared;
+use super::desk::{Desk, Shared};
 use crate::session::Tasks;
 
 /// A live session. Dropping it ends the tasks and with them the connection and everything queued in it.
@@ -15,15 +15,17 @@ pub(super) struct MqttLink {
     pub(super) tasks: Tasks,
 }
 
-/// What is said of a command that is about something else than the bolt.
-const NO_WORDS: &str = "Over MQTT a lock can be locked and unlocked, and nothing else yet.";
+/// What is said of a command that no hub has words for.
+const NO_WORDS: &str = "Over MQTT nothing can be done at the keypad of a lock.";
 
 impl MqttLink {
     fn command(&self, order: &Order, gate: Gate<'_>) -> Result<(), NotWritten> {
         let mut desk = self.shared.desk();
         self.shared.connected()?;
-        let Command::Move(wanted) = order.command else {
-            return Err(NotWritten::Rejected(NO_WORDS.to_owned()));
+        let wanted = match order.command {
+            Command::Move(wanted) => wanted,
+            Command::AutoLock(to) => return self.auto_lock(&mut desk, order, to, gate),
+            Command::Simulate(_) => return Err(NotWritten::Rejected(NO_WORDS.to_owned())),
         };
         let command = desk.state.command(&order.lock, wanted)?;
         let owner = command.accepted_by_broker.then(|| (order.lock.clone(), order.attempt));
@@ -33,6 +35,18 @@ impl MqttLink {
         }
         desk.write(&command.topic, command.payload, owner)?;
         desk.state.commanded(&order.lock, order.attempt, at);
+        Ok(())
+    }
+
+    /// Writes a setting once; that it is read back follows from what the hub says of it.
+    fn auto_lock(&self, desk: &mut Desk, order: &Order, to: AutoLock, gate: Gate<'_>) -> Result<(), NotWritten> {
+        let (topic, payload, value) = desk.state.auto_lock(&order.lock, to)?;
+        let at = self.shared.clock.now();
+        if !gate.is_open() {
+            return Err(NotWritten::TooLate);
+        }
+        desk.write(&topic, payload, None)?;
+        desk.state.set(&order.lock, order.attempt, value, at);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::devices::{Device, OfflineBecause, Reach};
 use thumbturn_core::ids::{AttemptId, NativeId};
 use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
@@ -214,6 +215,14 @@ impl State {
         Ok(Command { topic, payload, accepted_by_broker: false })
     }
 
+    /// Topic, payload and value of the setting that has `lock` lock itself at `to`.
+    pub(super) fn auto_lock(&self, lock: &NativeId, to: AutoLock) -> Result<(String, String, u32), NotWritten> {
+        if self.discovery.has(lock) {
+            return Err(NotWritten::Rejected("The hub offers no setting of this lock.".to_owned()));
+        }
+        self.hub_of(lock)?.auto_lock(lock, to)
+    }
+
     /// The read of `lock`.
     pub(super) fn read(&self, lock: &NativeId) -> Result<(String, String), NotWritten> {
         if self.discovery.has(lock) {
@@ -235,6 +244,13 @@ impl State {
     pub(super) fn commanded(&mut self, lock: &NativeId, attempt: AttemptId, at: Moment) {
         if let Some(hub) = self.hubs.iter_mut().find(|hub| hub.has(lock)) {
             hub.commanded(lock, attempt, at);
+        }
+    }
+
+    /// Notes a setting that was handed to the broker.
+    pub(super) fn set(&mut self, lock: &NativeId, attempt: AttemptId, value: u32, at: Moment) {
+        if let Some(hub) = self.hubs.iter_mut().find(|hub| hub.has(lock)) {
+            hub.set(lock, attempt, value, at);
         }
     }
 

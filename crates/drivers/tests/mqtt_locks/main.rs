@@ -8,6 +8,8 @@ mod conformance {
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod mqtt_auto_lock;
+#[cfg(test)]
 mod mqtt_broker;
 #[cfg(test)]
 mod mqtt_discovery;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thumbturn_conformance::wait_until;
 use thumbturn_core::attempts::FailureKind;
+use thumbturn_core::commands::{AutoLock, Command};
 use thumbturn_core::events::{EventKind, Method};
 use thumbturn_core::hub::outcome_of;
 use thumbturn_core::locks::{Action, Bolt};
@@ -54,6 +55,26 @@ async fn any_name_and_every_make_and_what_happens_at_the_door() {
     wait_until("a denial", SOON, denied).await;
     house.locks.battery(LOCK, 7).unwrap();
     house.until("the battery", LOCK, |state| state.battery == Some(0.07)).await;
+    a_setting_is_confirmed_by_the_lock(&house).await;
+}
+
+/// When a lock locks itself, on a house that runs already.
+async fn a_setting_is_confirmed_by_the_lock(house: &House) {
+    let offers = |name: &str| house.device(name).about.can_configure_auto_lock;
+    assert_eq!(OTHERS.map(offers), [true, false, false]);
+    let set = async |to| outcome_of(house.command(LOCK, Command::AutoLock(to)).await).await.unwrap();
+    let kept = || (house.physical(LOCK).auto_lock, house.state(LOCK).auto_lock);
+    for (to, seconds) in [(AutoLock::After(45), 45), (AutoLock::After(45), 45), (AutoLock::Off, 0)] {
+        assert_eq!((set(to).await, kept()), (CONFIRMED, (seconds, Some(to))));
+    }
+    house.locks.set_auto_lock(LOCK, 30).unwrap();
+    house.until("a setting made at the lock", LOCK, |state| state.auto_lock == Some(AutoLock::After(30))).await;
+    // It refuses; or it says that it takes it, which the hub publishes as done, and keeps its old one.
+    for faults in [Faults { refuse: true, ..Faults::default() }, Faults { idle: true, ..Faults::default() }] {
+        house.faults(LOCK, faults);
+        assert_eq!(failure(&set(AutoLock::After(60)).await), FailureKind::CommandRejected, "{faults:?}");
+        assert_eq!(kept(), (30, Some(AutoLock::After(30))), "{faults:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +87,9 @@ async fn it_works_without_last_seen_and_without_causes_too() {
     assert_eq!(house.unlock(LOCK).await, CONFIRMED);
     let physical = house.physical(LOCK);
     assert_eq!((physical.moves, physical.commands.len()), (1, 2));
+    let to = AutoLock::After(45);
+    let set = outcome_of(house.command(LOCK, Command::AutoLock(to)).await).await.unwrap();
+    assert_eq!((set, house.physical(LOCK).auto_lock, house.state(LOCK).auto_lock), (CONFIRMED, 45, Some(to)));
     // The record of the hub is wrong, and its lock says that it obeys and does not.
     house.locks.turn_in_silence(LOCK, Place::Locked).unwrap();
     house.faults(LOCK, Faults { idle: true, ..Faults::default() });

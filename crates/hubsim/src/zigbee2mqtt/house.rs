@@ -130,6 +130,11 @@ impl House {
         self.happens(lock, |lock| lock.battery(percent))
     }
 
+    /// Somebody sets at a lock after how many seconds it locks itself, which it reports.
+    pub fn set_auto_lock(&self, lock: &str, seconds: u32) -> Result<(), Error> {
+        self.happens(lock, |lock| lock.set_auto_lock(seconds))
+    }
+
     /// A lock is put up and joins the network at once.
     pub fn joins(&self, spec: LockSpec) {
         drop(self.inner.add(spec));

@@ -10,6 +10,9 @@ use super::zdo::Address;
 /// The attribute that tells where a bolt is.
 const LOCK_STATE: u16 = 0x0000;
 
+/// The attribute that tells after how many seconds it locks itself.
+const AUTO_LOCK: u16 = 0x0023;
+
 /// Something moved the bolt.
 const OPERATION_EVENT: u8 = 0x20;
 
@@ -64,6 +67,7 @@ impl Lock {
             commands: Vec::new(),
             repeated_commands: 0,
             reads: 0,
+            auto_lock: spec.auto_lock,
             codes: BTreeMap::new(),
             code_writes: 0,
             code_reads: 0,
@@ -99,7 +103,7 @@ impl Lock {
                 }
                 message.attributes(|id| self.attribute(message.cluster, id))
             }
-            general::WRITE => message.general_answer(general::WRITE_ANSWER, &[0]),
+            general::WRITE => self.write_attribute(message),
             general::CONFIGURE_REPORTS => message.general_answer(general::CONFIGURE_REPORTS_ANSWER, &[0]),
             general::DEFAULT_ANSWER => return Vec::new(),
             _ => message.not_understood(),
@@ -120,8 +124,28 @@ impl Lock {
             (zcl::POWER, 0x21) => zcl::byte(self.battery * 2),
             (zcl::POWER, 0x3e) => vec![0x1b, 0, 0, 0, 0],
             (zcl::DOOR_LOCK, LOCK_STATE) => zcl::choice(self.truth.bolt as u8),
+            (zcl::DOOR_LOCK, AUTO_LOCK) => zcl::long(self.truth.auto_lock),
             _ => return None,
         })
+    }
+
+    fn write_attribute(&mut self, message: &Message) -> Vec<u8> {
+        let seconds = message.long_to_write().filter(|(id, _)| (message.cluster, *id) == (zcl::DOOR_LOCK, AUTO_LOCK));
+        let Some((id, seconds)) = seconds else { return message.written(None) };
+        if self.faults.refuse {
+            return message.written(Some(id));
+        }
+        if !self.faults.idle {
+            self.truth.auto_lock = seconds;
+        }
+        message.written(None)
+    }
+
+    /// Somebody sets at the lock after how many seconds it locks itself, which it reports.
+    pub(super) fn set_auto_lock(&mut self, seconds: u32) -> Vec<(Duration, Event)> {
+        self.truth.auto_lock = seconds;
+        let report = zcl::report(self.next_number(), AUTO_LOCK, &zcl::long(seconds));
+        self.unless_away(vec![(Duration::ZERO, Event::Says(zcl::DOOR_LOCK, report))])
     }
 
     // --- The bolt -------------------------------------------------------------------------------------------------

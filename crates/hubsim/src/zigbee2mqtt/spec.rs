@@ -44,6 +44,8 @@ pub struct LockSpec {
     pub bolt: Place,
     /// Its battery, in percent.
     pub battery: u8,
+    /// After how many seconds it locks itself, as it says; 0: never. It does so only when a test has it.
+    pub auto_lock: u32,
     /// How long its motor takes.
     pub motor: Duration,
     /// Whether it tells what moved its bolt, besides where it is.
@@ -63,6 +65,7 @@ impl LockSpec {
             endpoint: 1,
             bolt: Place::Locked,
             battery: 92,
+            auto_lock: 0,
             motor: Duration::ZERO,
             tells_cause: true,
             options: json!({}),
@@ -87,9 +90,9 @@ pub struct Faults {
     pub mute: bool,
     /// It does not answer when it is asked.
     pub unreadable: bool,
-    /// It says that it carries a command out, and does nothing.
+    /// It says that it carries a command out or takes a setting, and does nothing.
     pub idle: bool,
-    /// It says that it does not carry a command out.
+    /// It says that it does not carry a command out or take a setting.
     pub refuse: bool,
     /// It says that it stored a code, and did not.
     pub forgets_codes: bool,
@@ -120,6 +123,8 @@ pub struct Truth {
     pub repeated_commands: usize,
     /// How often it was asked where its bolt is.
     pub reads: usize,
+    /// After how many seconds it locks itself, as it says.
+    pub auto_lock: u32,
     /// The codes that it keeps, by slot.
     pub codes: BTreeMap<u16, String>,
     /// How often a slot was written to.

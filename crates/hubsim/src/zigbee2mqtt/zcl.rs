@@ -21,6 +21,8 @@ pub(super) mod general {
 
 /// The attribute is none of ours.
 const UNSUPPORTED_ATTRIBUTE: u8 = 0x86;
+/// The value is not one that is taken.
+const INVALID_VALUE: u8 = 0x87;
 /// The command is none of ours.
 const UNSUPPORTED_COMMAND: u8 = 0x81;
 
@@ -37,6 +39,11 @@ pub(super) fn byte(value: u8) -> Vec<u8> {
 /// The same for one of several.
 pub(super) fn choice(value: u8) -> Vec<u8> {
     vec![0x30, value]
+}
+
+/// The same for a long number.
+pub(super) fn long(value: u32) -> Vec<u8> {
+    join(&[&[0x23], &value.to_le_bytes()])
 }
 
 /// The same for text.
@@ -82,6 +89,20 @@ impl Message {
     /// An answer in the words of all clusters.
     pub(super) fn general_answer(&self, command: u8, data: &[u8]) -> Vec<u8> {
         join(&[&[FROM_SERVER | NO_DEFAULT_ANSWER, self.number, command], data])
+    }
+
+    /// The attribute and the long number that it is to be, where a message writes just one of those.
+    pub(super) fn long_to_write(&self) -> Option<(u16, u32)> {
+        match self.data[..] {
+            [low, high, 0x23, a, b, c, d] => Some((u16::from_le_bytes([low, high]), u32::from_le_bytes([a, b, c, d]))),
+            _ => None,
+        }
+    }
+
+    /// The answer to a message that wrote: everything was taken, or this one attribute was not.
+    pub(super) fn written(&self, refused: Option<u16>) -> Vec<u8> {
+        let verdict = refused.map_or_else(|| vec![0], |id| join(&[&[INVALID_VALUE], &id.to_le_bytes()]));
+        self.general_answer(general::WRITE_ANSWER, &verdict)
     }
 
     /// The answer to something that is not understood.

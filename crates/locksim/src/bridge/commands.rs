@@ -77,7 +77,12 @@ impl Bridge {
                 };
                 device.lock.send(request);
             }
-            "auto_relock_time" | "sound_volume" if matches!(device.make, Make::YaleAssure | Make::Onesti) => {
+            "auto_relock_time" if device.make == Make::YaleAssure => {
+                let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+                let seconds = seconds.ok_or_else(|| failed("The value is no number of seconds"))?;
+                device.lock.send(Request::SetAutoLock { seconds });
+            }
+            "sound_volume" if matches!(device.make, Make::YaleAssure | Make::Onesti) => {
                 self.devices[at].cache.insert(key.to_owned(), value.clone());
                 self.publish_state(at, Map::new());
             }
@@ -90,6 +95,7 @@ impl Bridge {
         let device = &self.devices[at];
         match key {
             "state" => device.lock.send(Request::ReadState),
+            "auto_relock_time" if device.make == Make::YaleAssure => device.lock.send(Request::ReadAutoLock),
             "battery" if device.make == Make::YaleYrl256 => device.lock.send(Request::ReadBattery),
             "pin_code" if device.make.takes_codes() => {
                 if value.get("user").is_some_and(|user| !user.is_null()) {

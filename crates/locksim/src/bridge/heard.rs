@@ -16,6 +16,12 @@ pub(super) fn note_bolt(cache: &mut Map<String, Value>, bolt: Bolt) {
     cache.insert("lock_state".to_owned(), lock_state(bolt).into());
 }
 
+/// The property that tells when a lock locks itself.
+const AUTO_LOCK: &str = "auto_relock_time";
+
+/// How the hub sends what it sends to a lock, in its error lines.
+const OPTIONS: &str = r#"{"timeout":10000,"disableResponse":false,"disableRecovery":false,"disableDefaultResponse":true,"direction":0,"reservedBits":0,"writeUndiv":false}"#;
+
 impl Bridge {
     pub(super) fn hear(&mut self, at: usize, signal: Signal) {
         if let Signal::NoAnswer { request, reached_parent } = signal {
@@ -29,10 +35,17 @@ impl Bridge {
         self.touch(at);
         match signal {
             // Nothing says whether the answer was yes or no: the hub only repeats what it knew before.
-            Signal::Answer { .. } => {
+            Signal::Answer { request, accepted } => {
                 if self.config.last_seen {
                     self.publish_state(at, Map::new());
                 }
+                if let Request::SetAutoLock { seconds } = request {
+                    self.wrote_auto_lock(at, seconds, accepted);
+                }
+            }
+            Signal::AutoLock { seconds } => {
+                self.devices[at].cache.insert(AUTO_LOCK.to_owned(), seconds.into());
+                self.publish_state(at, Map::new());
             }
             Signal::State { bolt } | Signal::StateRead { bolt } => {
                 note_bolt(&mut self.devices[at].cache, bolt);
@@ -135,6 +148,21 @@ impl Bridge {
         }
     }
 
+    /// The hub takes what the lock accepted for its setting, and publishes it without asking the lock.
+    fn wrote_auto_lock(&mut self, at: usize, seconds: u32, accepted: bool) {
+        if accepted {
+            self.devices[at].cache.insert(AUTO_LOCK.to_owned(), seconds.into());
+            self.publish_state(at, Map::new());
+            return;
+        }
+        let device = &self.devices[at];
+        let (name, ieee) = (&device.name, device.lock.id());
+        let call = format!("closuresDoorLock.write({{\"autoRelockTime\":{seconds}}}, {OPTIONS})");
+        self.error(&format!(
+            "Publish 'set' '{AUTO_LOCK}' to '{name}' failed: 'Error: ZCL command {ieee}/1 {call} failed (Status 'INVALID_VALUE')'"
+        ));
+    }
+
     /// The only trace of a command that did not get through.
     fn gave_up(&self, at: usize, request: &Request, reached_parent: bool) {
         let device = &self.devices[at];
@@ -144,10 +172,9 @@ impl Bridge {
         } else {
             "Data request failed with error: 'MAC_TRANSACTION_EXPIRED' (0xf0)".to_owned()
         };
-        let options = r#"{"timeout":10000,"disableResponse":false,"disableRecovery":false,"disableDefaultResponse":true,"direction":0,"reservedBits":0,"writeUndiv":false}"#;
         let (name, ieee) = (&device.name, device.lock.id());
         self.error(&format!(
-            "Publish '{verb}' '{key}' to '{name}' failed: 'Error: ZCL command {ieee}/1 {call}, {options}) failed ({cause})'"
+            "Publish '{verb}' '{key}' to '{name}' failed: 'Error: ZCL command {ieee}/1 {call}, {OPTIONS}) failed ({cause})'"
         ));
     }
 }
@@ -167,6 +194,10 @@ fn on_the_air(request: &Request) -> (&'static str, &'static str, String) {
         }
         Request::ReadState => ("get", "state", lock("read([\"lockState\"]")),
         Request::ReadBattery => ("get", "battery", "genPowerCfg.read([\"batteryPercentageRemaining\"]".to_owned()),
+        Request::SetAutoLock { seconds } => {
+            ("set", AUTO_LOCK, lock(&format!("write({{\"autoRelockTime\":{seconds}}}")))
+        }
+        Request::ReadAutoLock => ("get", AUTO_LOCK, lock("read([\"autoRelockTime\"]")),
         Request::SetCode { slot, digits, .. } => {
             let body = json!({"userid": slot, "userstatus": 1, "usertype": 0, "pincodevalue": digits});
             ("set", "pin_code", lock(&format!("setPinCode({body}")))

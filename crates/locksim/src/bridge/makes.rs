@@ -168,7 +168,9 @@ impl Make {
             list.push(numeric("action_user", "Action user", 1, "", (0, 65_535)));
         }
         if matches!(self, Self::YaleAssure | Self::Onesti) {
-            list.push(numeric("auto_relock_time", "Auto relock time", 7, "s", (0, 3600)));
+            // This make only tells it.
+            let access = if self == Self::Onesti { 1 } else { 7 };
+            list.push(numeric("auto_relock_time", "Auto relock time", access, "s", (0, 3600)));
             list.push(choice(
                 "sound_volume",
                 "Sound volume",

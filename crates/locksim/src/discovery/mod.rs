@@ -175,7 +175,11 @@ impl Dialect for Announcer {
                 }
             }
             Signal::Battery { level } => self.nuki(at, "batteryCritical", (level <= 10).to_string()),
-            Signal::Answer { .. } | Signal::NoAnswer { .. } | Signal::Code { .. } | Signal::CodeRead { .. } => {}
+            Signal::Answer { .. }
+            | Signal::NoAnswer { .. }
+            | Signal::Code { .. }
+            | Signal::CodeRead { .. }
+            | Signal::AutoLock { .. } => {}
         }
     }
 

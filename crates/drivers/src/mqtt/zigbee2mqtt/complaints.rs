@@ -16,6 +16,10 @@ impl Hub {
             Some(Complaint::Failed { is_read, key, entity, why }) => {
                 let ieee = self.names.get(entity).map_or(entity, String::as_str).to_owned();
                 let Some(device) = self.devices.get_mut(&ieee) else { return };
+                if device.sets_by(key) {
+                    device.setting_failed(is_read, why, incoming.at, out);
+                    return;
+                }
                 let Some(place) = device.open_bolt(key, is_read) else { return };
                 if is_read {
                     device.read_failed(place, out);
@@ -36,6 +40,7 @@ impl Hub {
                 device.refuse(place, refused("Zigbee2MQTT does not know this lock."), at, out);
             }
         }
+        device.setting_ends(refused("Zigbee2MQTT does not know this lock."), at, out);
         device.give_up_reads(out);
     }
 }
@@ -46,6 +51,34 @@ impl Device {
         let named = self.listed.bolts.iter().position(|spec| spec.state == key);
         let open = || (0..self.bolts.len()).find(|place| self.pending.has_open(*place, is_read));
         named.or_else(|| if key == "state" { open() } else { None })
+    }
+
+    /// Whether a line about `key` is about when it locks itself.
+    fn sets_by(&self, key: &str) -> bool {
+        self.listed.auto_lock.as_ref().is_some_and(|offer| offer.property == key)
+    }
+
+    fn setting_failed(&mut self, is_read: bool, why: Why, at: Moment, out: &mut Outbox) {
+        if is_read {
+            let outcome = self.setting.get_failed(&mut self.pending);
+            self.settle_setting(outcome, at, out);
+            return;
+        }
+        self.setting_ends(
+            match why {
+                Why::NotAllowed => refused("Zigbee2MQTT does not accept this setting for the lock."),
+                Why::NoConverter => refused("Zigbee2MQTT has no way to send this setting to the lock."),
+                Why::Refused => refused("The lock refused the setting."),
+                Why::Radio => Answer::NotAcknowledged,
+            },
+            at,
+            out,
+        );
+    }
+
+    fn setting_ends(&mut self, answer: Answer, at: Moment, out: &mut Outbox) {
+        let outcome = self.setting.set_failed(answer, &mut self.pending);
+        self.settle_setting(outcome, at, out);
     }
 
     fn read_failed(&mut self, place: usize, out: &mut Outbox) {
@@ -59,7 +92,7 @@ impl Device {
         let answer = match why {
             Why::NotAllowed => refused("Zigbee2MQTT does not accept this command for the lock."),
             Why::NoConverter => refused("Zigbee2MQTT has no way to send this command to the lock."),
-            Why::Radio => Answer::NotAcknowledged,
+            Why::Refused | Why::Radio => Answer::NotAcknowledged,
         };
         self.refuse(place, answer, at, out);
     }

@@ -13,6 +13,8 @@
 //! | a first position, heard just now, nothing open | the lock's word; without `last_seen` it may be old: remembered, and asked about |
 //! | the same position otherwise; anything retained; the hub's start | remembered: confirms nothing |
 //!
+//! What a message says of when the lock locks itself has rules of its own: see `auto_lock`.
+//!
 //! On a device with several bolts one message settles at most one request, the oldest of the device; what one bolt does
 //! is news that settles none of the other's.
 //!
@@ -30,6 +32,7 @@ use thumbturn_core::ports::{Answer, How, ReadId, Refused, Report, Said, Signal};
 use thumbturn_core::time::Moment;
 
 use super::actions::{self, Refusal, Told};
+use super::auto_lock::{Outcome, Setting, Telling};
 use super::devices::{BoltSpec, Listed};
 use super::info::Settings;
 use super::message::{self, LastSeen};
@@ -85,6 +88,8 @@ pub(super) struct Device {
     last_seen: Option<(LastSeen, Moment)>,
     battery: Option<f64>,
     door: Option<bool>,
+    /// When it locks itself.
+    pub(super) setting: Setting,
 }
 
 /// Whether a device's word is heard.
@@ -143,6 +148,7 @@ impl Device {
             last_seen: None,
             battery: None,
             door: None,
+            setting: Setting::default(),
         }
     }
 
@@ -173,6 +179,7 @@ impl Device {
             ask = self.hear_live(message, &context, out);
             self.cache_due = false;
         }
+        ask.extend(self.hear_setting(message, &context, out));
         for (bolt, spec) in self.bolts.iter_mut().zip(&self.listed.bolts) {
             bolt.rest = Some(message::rest(message, spec));
         }
@@ -214,6 +221,34 @@ impl Device {
             self.available = None;
         }
         ask
+    }
+
+    /// What a message says of when the lock locks itself. Returns the property if it must be asked for.
+    fn hear_setting(&mut self, message: &Map<String, Value>, context: &Context, out: &mut Outbox) -> Option<String> {
+        let offer = self.listed.auto_lock.as_ref()?;
+        let telling = Telling {
+            at: context.heard.at,
+            value: offer.told(message),
+            rest: message::fingerprint(message, |key| key == offer.property),
+            may_answer: !context.has_action && context.freshness != Freshness::Stale,
+            is_old: context.heard.retained || context.is_replay,
+            has_spoken: context.freshness == Freshness::Fresh || context.has_action,
+            next: context.next,
+        };
+        let outcome = self.setting.hear(telling, &mut self.pending);
+        self.settle_setting(outcome, context.heard.at, out)
+    }
+
+    /// Tells what came of a setting. Returns the property if it must be asked for.
+    pub(super) fn settle_setting(&self, outcome: Outcome, at: Moment, out: &mut Outbox) -> Option<String> {
+        let native = &self.bolts.first()?.native;
+        if let Some(told) = outcome.told {
+            out.tell(Signal::AutoLock(native.clone(), told));
+        }
+        if let Some((attempt, answer)) = outcome.answer {
+            out.tell(Signal::Answered(native.clone(), attempt, answer, at, None));
+        }
+        self.listed.auto_lock.as_ref().filter(|_| outcome.ask).map(|offer| offer.property.clone())
     }
 
     /// What the broker kept: true once.
@@ -289,6 +324,7 @@ impl Device {
     /// The device cannot be reached: what was asked is void, and the next word is a first word.
     pub(super) fn lost_sight(&mut self, out: &mut Outbox) {
         self.bolts.iter_mut().for_each(|bolt| bolt.cached = None);
+        self.setting.lost_sight();
         self.give_up_reads(out);
     }
 
@@ -326,7 +362,14 @@ impl Device {
                 Due::Again => ask.push(spec.state.clone()),
             }
         }
+        let outcome = self.setting.tick(now, &mut self.pending);
+        ask.extend(self.settle_setting(outcome, now, out));
         ask
+    }
+
+    /// When something is due.
+    pub(super) fn wake_at(&self) -> Option<Moment> {
+        self.pending.wake_at().into_iter().chain(self.setting.wake_at()).min_by_key(|at| at.steady)
     }
 }
 

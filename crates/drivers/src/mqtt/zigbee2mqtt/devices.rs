@@ -7,11 +7,16 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::auto_lock::Offer;
+
 /// `access` bit: the property can be set.
 const SETTABLE: u64 = 2;
 
 /// `access` bit: the property can be read with `/get`.
 const READABLE: u64 = 4;
+
+/// What a time is called after which a lock locks itself.
+const AUTO_LOCK: &str = "auto_relock_time";
 
 /// Makers whose locks send action words although the list does not say so.
 const SILENT_ACTORS: [&str; 4] = ["onesti", "nimly", "datek", "easyaccess"];
@@ -45,6 +50,8 @@ pub(in crate::mqtt) struct Listed {
     pub(super) model: Option<String>,
     pub(super) has_keypad: bool,
     pub(super) tags: bool,
+    /// How it is told when to lock itself; `None` where it cannot be told that and asked for it, or has several bolts.
+    pub(super) auto_lock: Option<Offer>,
     /// One per bolt; none if it is no lock.
     pub(super) bolts: Vec<BoltSpec>,
 }
@@ -120,6 +127,9 @@ struct Expose {
     access: Option<u64>,
     value_on: Option<Value>,
     value_off: Option<Value>,
+    unit: Option<String>,
+    value_min: Option<Value>,
+    value_max: Option<Value>,
     #[serde(default)]
     features: Vec<Self>,
 }
@@ -130,6 +140,8 @@ impl RawDevice {
         let exposes = definition.map_or(&[][..], |definition| &definition.exposes);
         let maker = definition.and_then(|definition| definition.vendor.clone()).or(self.manufacturer);
         let lower = maker.as_deref().unwrap_or_default().to_lowercase();
+        let bolts: Vec<_> =
+            exposes.iter().filter(|expose| expose.kind.as_deref() == Some("lock")).filter_map(Expose::bolt).collect();
         Listed {
             is_coordinator: self.kind.as_deref() == Some("Coordinator"),
             is_disabled: self.disabled == Some(true),
@@ -140,17 +152,22 @@ impl RawDevice {
             has_keypad: exposes.iter().any(|expose| expose.is("pin_code")),
             tags: exposes.iter().any(|expose| expose.is("action"))
                 || SILENT_ACTORS.iter().any(|maker| lower.contains(maker)),
-            bolts: exposes
-                .iter()
-                .filter(|expose| expose.kind.as_deref() == Some("lock"))
-                .filter_map(Expose::bolt)
-                .collect(),
+            auto_lock: bolts.first().filter(|_| bolts.len() == 1).and_then(|bolt| auto_lock(exposes, bolt)),
+            bolts,
             model: definition.and_then(model_name).or(self.model_id),
             name: self.friendly_name.filter(|name| !name.is_empty()).unwrap_or_else(|| self.ieee_address.clone()),
             ieee: self.ieee_address,
             maker,
         }
     }
+}
+
+/// What a device with one bolt offers about when it locks itself.
+fn auto_lock(exposes: &[Expose], bolt: &BoltSpec) -> Option<Offer> {
+    let is_same_end = |expose: &&Expose| expose.endpoint.is_none() || expose.endpoint == bolt.endpoint;
+    let mut found = exposes.iter().filter(|expose| expose.name.as_deref() == Some(AUTO_LOCK)).filter(is_same_end);
+    let only = found.next().filter(|_| found.next().is_none());
+    only.and_then(Expose::auto_lock)
 }
 
 /// What people call the model: description and number.
@@ -165,6 +182,18 @@ fn model_name(definition: &RawDefinition) -> Option<String> {
 impl Expose {
     fn is(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name) || self.property.as_deref() == Some(name)
+    }
+
+    /// A time in seconds that can be set and read, and 0 among what it takes: without that nobody could switch it off.
+    fn auto_lock(&self) -> Option<Offer> {
+        let both = SETTABLE | READABLE;
+        let is_time = self.kind.as_deref() == Some("numeric") && self.unit.as_deref() == Some("s");
+        let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let least = self.value_min.as_ref().map_or(Some(0), number)?;
+        let most = self.value_max.as_ref().map_or(Some(u32::MAX), number)?;
+        let fits = is_time && self.access.unwrap_or(0) & both == both && least == 0 && most > 0;
+        let property = self.property.clone().filter(|_| fits)?;
+        Some(Offer { property, least: 1, most })
     }
 
     fn bolt(&self) -> Option<BoltSpec> {
@@ -203,6 +232,8 @@ pub(super) mod tests {
                 {"type": "numeric", "name": "battery", "property": "battery", "access": 1, "unit": "%"},
                 {"type": "composite", "name": "pin_code", "property": "pin_code", "access": 7, "features": [
                     {"type": "numeric", "name": "user", "access": 2}]},
+                {"type": "numeric", "name": "auto_relock_time", "property": "auto_relock_time", "access": 7, "unit": "s",
+                 "value_min": 0, "value_max": 3600},
                 {"type": "enum", "name": "action", "property": "action", "access": 1, "values": ["lock", "unlock"]},
                 {"type": "binary", "name": "battery_low", "access": 1, "value_on": true, "value_off": false}],
             "options": [{"name": "expose_pin", "type": "binary", "access": 2}]}})
@@ -227,6 +258,41 @@ pub(super) mod tests {
         assert!(bolt.readable && bolt.settable);
         assert_eq!((bolt.state.as_str(), bolt.position.as_deref()), ("state", Some("lock_state")));
         assert!(list.is_evidence());
+    }
+
+    #[test]
+    fn an_auto_lock_is_offered_where_it_can_be_set_and_asked_and_switched_off() {
+        let offer = |entry: Value| list(vec![entry]).devices[1].auto_lock.clone();
+        let with = |field: &str, value: Value| {
+            let mut entry = yale("0x1", "x");
+            entry["definition"]["exposes"][3][field] = value;
+            offer(entry)
+        };
+        let whole = Offer { property: "auto_relock_time".to_owned(), least: 1, most: 3600 };
+        assert_eq!(offer(yale("0x1", "x")), Some(whole.clone()));
+        assert_eq!(with("value_max", Value::Null), Some(Offer { most: u32::MAX, ..whole.clone() }));
+        assert_eq!(with("value_min", Value::Null), Some(whole.clone()));
+        for (field, value) in [
+            ("access", json!(1)),
+            ("access", json!(3)),
+            ("access", json!(5)),
+            ("unit", json!("min")),
+            ("unit", Value::Null),
+            ("type", json!("binary")),
+            ("value_min", json!(5)),
+            ("value_max", json!(0)),
+            ("value_max", json!("much")),
+            ("property", Value::Null),
+            ("endpoint", json!("left")),
+        ] {
+            assert_eq!(with(field, value.clone()), None, "{field} {value}");
+        }
+        assert_eq!(whole.value(thumbturn_core::commands::AutoLock::Off), Ok(0));
+        assert_eq!(whole.value(thumbturn_core::commands::AutoLock::After(3600)), Ok(3600));
+        for seconds in [0, 3601] {
+            let refused = whole.value(thumbturn_core::commands::AutoLock::After(seconds)).unwrap_err();
+            assert_eq!(refused, "The lock takes 1 to 3600 seconds.");
+        }
     }
 
     #[test]

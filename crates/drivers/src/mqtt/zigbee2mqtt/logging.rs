@@ -34,9 +34,14 @@ pub(super) enum Why {
     NotAllowed,
     /// The hub knows no way to do this with the device; nothing was sent.
     NoConverter,
+    /// The lock itself said that it does not do it.
+    Refused,
     /// Everything else, most of all "the lock did not acknowledge". The bolt may have moved.
     Radio,
 }
+
+/// Before the status with which a lock answered, where it is not that of success.
+const REFUSED: &str = " failed (Status '";
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -73,7 +78,13 @@ fn failed<'a>(rest: &'a str, is_known: impl Fn(&str) -> bool) -> Option<Complain
     let (verb, rest) = rest.split_once("' '")?;
     let (key, rest) = rest.split_once("' to '")?;
     let (entity, error) = entity(rest, "' failed: ", is_known)?;
-    let why = if error.contains(" not allowed, choose between") { Why::NotAllowed } else { Why::Radio };
+    let why = if error.contains(" not allowed, choose between") {
+        Why::NotAllowed
+    } else if error.contains(REFUSED) {
+        Why::Refused
+    } else {
+        Why::Radio
+    };
     Some(Complaint::Failed { is_read: verb == "get", key, entity, why })
 }
 
@@ -118,6 +129,10 @@ mod tests {
             (
                 "z2m: Publish 'get' 'state' to 'lock-001' failed: 'Error: ZCL command 0x1/1 closuresDoorLock.read([\"lockState\"]) failed (x)'",
                 Some(Complaint::Failed { is_read: true, key: "state", entity: "lock-001", why: Why::Radio }),
+            ),
+            (
+                "z2m: Publish 'set' 'auto_relock_time' to 'lock-001' failed: 'Error: ZCL command 0x1/1 closuresDoorLock.write({\"autoRelockTime\":45}, {\"timeout\":10000}) failed (Status 'INVALID_VALUE')'",
+                set("auto_relock_time", "lock-001", Why::Refused),
             ),
             ("z2m: Invalid message 'undefined', skipping...", None),
             ("z2m: Adapter disconnected, stopping", None),

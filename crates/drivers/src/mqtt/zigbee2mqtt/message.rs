@@ -68,10 +68,14 @@ pub(super) fn door(message: &Map<String, Value>) -> Option<bool> {
 /// A fingerprint of everything in a message that is neither about `bolt` nor volatile. If it changes, the message has
 /// another cause than an answer about this bolt: another bolt of the device may have moved, for one.
 pub(super) fn rest(message: &Map<String, Value>, bolt: &BoltSpec) -> u64 {
+    fingerprint(message, |key| *key == bolt.state || bolt.position.as_deref() == Some(key))
+}
+
+/// A fingerprint of everything in a message that is neither volatile nor `is_own`.
+pub(super) fn fingerprint(message: &Map<String, Value>, is_own: impl Fn(&str) -> bool) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (key, value) in message {
-        let is_own = *key == bolt.state || bolt.position.as_ref() == Some(key);
-        if VOLATILE.contains(&key.as_str()) || key.starts_with("action") || is_own {
+        if VOLATILE.contains(&key.as_str()) || key.starts_with("action") || is_own(key) {
             continue;
         }
         key.hash(&mut hasher);

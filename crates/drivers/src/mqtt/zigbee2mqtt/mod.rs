@@ -10,12 +10,14 @@
 //! | `roster` | what a new list changes |
 //! | `relist` | asking for a list that the broker lost |
 //! | `device` | one device: what its messages mean |
+//! | `auto_lock` | when a lock locks itself: set, asked and told |
 //! | `pending` | commands and reads that are still open |
 //! | `message`, `actions`, `logging` | fields, action words and error lines, as text |
 //! | `info` | the hub's settings |
 //! | `complaints` | what an error line answers |
 
 mod actions;
+mod auto_lock;
 mod complaints;
 mod device;
 mod devices;
@@ -32,6 +34,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use thumbturn_core::commands::AutoLock;
 use thumbturn_core::ids::{AttemptId, NativeId};
 use thumbturn_core::locks::{Bolt, Reachability, Unavailable};
 use thumbturn_core::ports::{NotWritten, ReadId, Signal};
@@ -228,6 +231,26 @@ impl Hub {
 
     /// Topic and payload of a command. Never `TOGGLE`: the hub may repeat a command by itself.
     pub(super) fn command(&self, lock: &NativeId, wanted: Bolt) -> Result<(String, String), NotWritten> {
+        let (device, spec) = self.find_available(lock)?;
+        let value = match wanted {
+            Bolt::Locked => &spec.locked,
+            Bolt::Unlocked => &spec.unlocked,
+        };
+        Ok((format!("{}/{}/set", self.base, device.listed.ieee), json!({ spec.state.as_str(): value }).to_string()))
+    }
+
+    /// Topic, payload and value of the setting that has a lock lock itself at `to`.
+    pub(super) fn auto_lock(&self, lock: &NativeId, to: AutoLock) -> Result<(String, String, u32), NotWritten> {
+        let (device, _) = self.find_available(lock)?;
+        let none = || NotWritten::Rejected("This lock cannot be told when to lock itself.".to_owned());
+        let offer = device.listed.auto_lock.as_ref().ok_or_else(none)?;
+        let value = offer.value(to).map_err(NotWritten::Rejected)?;
+        let payload = json!({ offer.property.as_str(): value }).to_string();
+        Ok((format!("{}/{}/set", self.base, device.listed.ieee), payload, value))
+    }
+
+    /// A lock that its hub does not call away, and to which not too much was said already.
+    fn find_available(&self, lock: &NativeId) -> Result<(&Device, &BoltSpec), NotWritten> {
         let (device, place, spec) = self.find(lock)?;
         if !device.is_available(&self.settings) {
             return Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
@@ -235,11 +258,7 @@ impl Hub {
         if !device.pending.has_room(place) {
             return Err(NotWritten::Rejected("Too many requests to this lock are still open.".to_owned()));
         }
-        let value = match wanted {
-            Bolt::Locked => &spec.locked,
-            Bolt::Unlocked => &spec.unlocked,
-        };
-        Ok((format!("{}/{}/set", self.base, device.listed.ieee), json!({ spec.state.as_str(): value }).to_string()))
+        Ok((device, spec))
     }
 
     /// Topic and payload of a read. A lock that is said to be unavailable may be asked: its answer brings it back.
@@ -279,6 +298,13 @@ impl Hub {
     pub(super) fn commanded(&mut self, lock: &NativeId, attempt: AttemptId, at: Moment) {
         if let Some(device) = self.device_mut(lock) {
             device.commanded(lock, attempt, at);
+        }
+    }
+
+    /// Notes a setting that was handed to the broker.
+    pub(super) fn set(&mut self, lock: &NativeId, attempt: AttemptId, value: u32, at: Moment) {
+        if let Some(device) = self.device_mut(lock) {
+            device.setting.sent(attempt, value, at, &mut device.pending);
         }
     }
 
@@ -338,7 +364,7 @@ impl Hub {
 
     /// When something is due.
     pub(super) fn wake_at(&self) -> Option<Moment> {
-        let pending = self.devices.values().filter_map(|device| device.pending.wake_at());
+        let pending = self.devices.values().filter_map(Device::wake_at);
         pending.chain(self.relist.as_ref().map(|relist| relist.due)).min_by_key(|at| at.steady)
     }
 

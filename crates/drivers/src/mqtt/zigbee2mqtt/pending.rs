@@ -56,7 +56,14 @@ struct Entry {
 #[derive(Clone, Copy, Debug)]
 enum What {
     Command(AttemptId),
-    Read { id: ReadId, told_failed: bool, doubt: Doubt, covered: Option<(Said, Moment)> },
+    Read {
+        id: ReadId,
+        told_failed: bool,
+        doubt: Doubt,
+        covered: Option<(Said, Moment)>,
+    },
+    /// When the lock locks itself was set or asked for. Of the whole device; `auto_lock` has the rest.
+    Setting,
 }
 
 /// Whether the answer to a read may have come without being known as such.
@@ -79,6 +86,8 @@ pub(super) enum Next {
     Acknowledgement(usize),
     /// The answer to a read.
     Answer(usize),
+    /// Something about when the lock locks itself.
+    Setting,
 }
 
 /// What time brought about.
@@ -105,16 +114,38 @@ impl Pending {
 
     /// Whether anything is open for a bolt.
     pub(super) fn owes(&self, bolt: usize) -> bool {
-        self.of(bolt).next().is_some()
+        self.of(bolt).next().is_some() || self.entries.iter().any(Entry::is_setting)
     }
 
     fn of(&self, bolt: usize) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(move |entry| entry.bolt == bolt)
+        self.entries.iter().filter(move |entry| entry.is_of(bolt))
     }
 
     /// Notes a command that was handed to the hub.
     pub(super) fn commanded(&mut self, bolt: usize, attempt: AttemptId, at: Moment) {
         self.entries.push_back(Entry { bolt, since: at, what: What::Command(attempt) });
+    }
+
+    /// Notes that a setting was handed to the hub, or asked for.
+    pub(super) fn set(&mut self, at: Moment) {
+        self.entries.push_back(Entry { bolt: 0, since: at, what: What::Setting });
+    }
+
+    /// What was asked about a setting is through.
+    pub(super) fn setting_is_through(&mut self) {
+        self.entries.retain(|entry| !entry.is_setting());
+    }
+
+    /// The hub told what it tells when a setting is through. It works through the requests for a device one after another, so
+    /// commands before it are through as well, and reads that nobody waits for any more.
+    pub(super) fn is_through_until_setting(&mut self) {
+        let mut is_before = true;
+        self.entries.retain(|entry| {
+            is_before &= !entry.is_setting();
+            let is_waited_for = matches!(entry.what, What::Read { told_failed: false, .. });
+            !is_before || is_waited_for
+        });
+        self.setting_is_through();
     }
 
     /// Notes a read that was handed to the hub.
@@ -127,12 +158,12 @@ impl Pending {
     /// unmarked, so that an answer means that the commands before it are through.
     pub(super) fn next(&self, repeats_cache: bool) -> Next {
         let Some(first) = self.entries.front() else { return Next::Nothing };
-        let read = if repeats_cache { Some(first).filter(|entry| entry.is_read()) } else { self.first_read() };
-        read.map_or(Next::Acknowledgement(first.bolt), |read| Next::Answer(read.bolt))
-    }
-
-    fn first_read(&self) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.is_read())
+        let marked = |entry: &&Entry| repeats_cache || entry.is_marked();
+        match self.entries.iter().find(marked).unwrap_or(first) {
+            Entry { what: What::Setting, .. } => Next::Setting,
+            Entry { what: What::Read { .. }, bolt, .. } => Next::Answer(*bolt),
+            Entry { what: What::Command(_), bolt, .. } => Next::Acknowledgement(*bolt),
+        }
     }
 
     /// The oldest command was acknowledged, as far as the message tells: as long as a read is open it may be its answer,
@@ -150,6 +181,7 @@ impl Pending {
             match entry.what {
                 What::Read { id, .. } => return Some(id),
                 What::Command(attempt) => self.taken = Some((entry.bolt, attempt, at)),
+                What::Setting => {}
             }
         }
         None
@@ -168,15 +200,15 @@ impl Pending {
         self.taken.take_if(|(of, _, _)| *of == bolt);
         let mut before_read = true;
         self.entries.retain(|entry| {
-            before_read &= entry.bolt != bolt || !entry.is_read();
-            !before_read || entry.bolt != bolt
+            before_read &= !entry.is_of(bolt) || !entry.is_read();
+            !before_read || !entry.is_of(bolt)
         });
     }
 
     /// A bolt reported a change: commands before its first read are through, and that read may be answered by it.
     pub(super) fn changed(&mut self, bolt: usize, said: Said, heard: Moment) {
         self.commands_are_through(bolt);
-        let first = self.entries.iter_mut().find(|entry| entry.bolt == bolt);
+        let first = self.entries.iter_mut().find(|entry| entry.is_of(bolt));
         if let Some(Entry { what: What::Read { covered, .. }, .. }) = first {
             *covered = Some((said, heard));
         }
@@ -186,7 +218,7 @@ impl Pending {
     pub(super) fn command_failed(&mut self, bolt: usize) -> Option<AttemptId> {
         match self.take(bolt, false)?.what {
             What::Command(attempt) => Some(attempt),
-            What::Read { .. } => None,
+            What::Read { .. } | What::Setting => None,
         }
     }
 
@@ -199,7 +231,7 @@ impl Pending {
     }
 
     fn take(&mut self, bolt: usize, is_read: bool) -> Option<Entry> {
-        let at = self.entries.iter().position(|entry| entry.bolt == bolt && entry.is_read() == is_read)?;
+        let at = self.entries.iter().position(|entry| entry.is_of(bolt) && entry.is_read() == is_read)?;
         self.entries.remove(at)
     }
 
@@ -264,12 +296,26 @@ impl Entry {
         matches!(self.what, What::Read { .. })
     }
 
+    const fn is_setting(&self) -> bool {
+        matches!(self.what, What::Setting)
+    }
+
+    /// Whether a hub that tells no times says something when it is through.
+    const fn is_marked(&self) -> bool {
+        !matches!(self.what, What::Command(_))
+    }
+
+    /// Whether it is about this bolt.
+    const fn is_of(&self, bolt: usize) -> bool {
+        self.bolt == bolt && !self.is_setting()
+    }
+
     fn due(&self) -> Moment {
         match self.what {
             What::Read { covered: Some((_, heard)), .. } => heard.after(COVERED),
             What::Read { doubt: Doubt::Since(at), told_failed: false, .. } => at.after(DOUBTED),
             What::Read { told_failed: false, .. } => self.since.after(READ_LIMIT),
-            What::Read { .. } | What::Command(_) => self.since.after(FORGET),
+            What::Read { .. } | What::Command(_) | What::Setting => self.since.after(FORGET),
         }
     }
 }

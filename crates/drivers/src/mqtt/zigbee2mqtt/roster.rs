@@ -235,7 +235,7 @@ fn about(listed: &Listed, bolt: &BoltSpec) -> About {
         serial_number: None,
         can_lock: bolt.settable,
         can_unlock: bolt.settable,
-        can_configure_auto_lock: false,
+        can_configure_auto_lock: listed.auto_lock.is_some(),
         has_keypad: listed.has_keypad,
         has_direct_power: listed.is_wired,
     }

@@ -1,5 +1,6 @@
 //! What captured messages mean, row by row.
 
+mod auto_lock;
 mod bolts;
 mod hub;
 mod list;
