@@ -67,7 +67,7 @@ async fn what_the_lock_did_not_take_is_not_called_set() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_knows_is_called_unknown_and_what_cannot_be_written_ends_at_once() {
     let error_after = Duration::from_millis(500);
-    let mut house = House::with(SimConfig::zigbee2mqtt(1)).await;
+    let house = House::with(SimConfig::zigbee2mqtt(1)).await;
     assert_eq!(set(&house, LOCK, AutoLock::After(30)).await, CONFIRMED);
     // It does not hear it.
     house.lock(LOCK).set_fault(Fault::Unreachable { error_after });
