@@ -11,6 +11,7 @@ use thumbturn_core::ports::ReadId;
 
 use super::wire;
 use crate::websocket::Ask;
+use crate::zwave_js::auto_lock::{CONFIGURATION, Parameter, Setting};
 use crate::zwave_js::codes::USER_CODE;
 
 /// Numbers begin after those of the handshake: the instance takes none twice.
@@ -37,6 +38,10 @@ pub(super) enum Call {
     WatchZwave,
     /// About the codes of a lock.
     Code(CodeCall),
+    /// About the configuration parameters of a lock, which only an administrator may.
+    Parameters(NativeId, ParameterCall),
+    /// To hear no more of something: the number of the request to hear it.
+    Unlisten(u64),
     /// To have the integration look at a lock, for a read of the engine or since it has said nothing.
     Update(NativeId, String, Option<ReadId>),
 }
@@ -46,14 +51,25 @@ pub(super) enum Call {
 pub(super) enum CodeCall {
     /// To hear what a Z-Wave lock reports of a slot.
     Listen(String, Slot),
-    /// To hear no more of that: the number of the request to hear.
-    Unlisten(u64),
     /// To have a Z-Wave lock asked what is in a slot. Its report is heard, not answered.
     Get(String, Slot),
     /// To put a code into a slot, as this integration does.
     Set(Service, String, Slot, Pin),
     /// To empty a slot.
     Clear(Service, String, Slot),
+}
+
+/// One request about the configuration parameters of a Z-Wave lock; the entity comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ParameterCall {
+    /// For all that it has, with what Home Assistant remembers of them: its device.
+    List(String),
+    /// To hear what it reports of some, for an attempt or at any time.
+    Listen(String, Vec<Parameter>, Option<AttemptId>),
+    /// To have it asked for the one with this number. Its report is heard, not answered.
+    Get(String, u32, AttemptId),
+    /// To write some, by one request.
+    Set(String, [Option<Setting>; 2], AttemptId),
 }
 
 /// An integration that has services for codes.
@@ -75,12 +91,7 @@ impl CodeCall {
                 };
                 json!({"type": "subscribe_trigger", "trigger": [told("userIdStatus"), told("userCode")]})
             }
-            Self::Unlisten(number) => json!({"type": "unsubscribe_events", "subscription": number}),
-            Self::Get(entity, slot) => {
-                let data =
-                    json!({"command_class": USER_CODE, "endpoint": 0, "method_name": "get", "parameters": [slot.0]});
-                service_with("zwave_js", "invoke_cc_api", entity, data)
-            }
+            Self::Get(entity, slot) => invoke(entity, USER_CODE, "get", &json!([slot.0])),
             Self::Set(Service::Zwave, entity, slot, pin) => {
                 let data = json!({"code_slot": slot.0, "usercode": pin.digits()});
                 service_with("zwave_js", "set_lock_usercode", entity, data)
@@ -94,6 +105,30 @@ impl CodeCall {
             }
             Self::Clear(Service::Zha, entity, slot) => {
                 service_with("zha", "clear_lock_user_code", entity, json!({"code_slot": slot.0}))
+            }
+        }
+    }
+}
+
+impl ParameterCall {
+    fn body(&self) -> Value {
+        match self {
+            Self::List(device) => json!({"type": "zwave_js/get_config_parameters", "device_id": device}),
+            Self::Listen(entity, parameters, _) => {
+                let told = |of: &Parameter| {
+                    let mut told = json!({"platform": "zwave_js.value_updated", "entity_id": entity, "endpoint": 0,
+                                          "command_class": CONFIGURATION, "property": of.number});
+                    if let Some(bits) = of.bits {
+                        told["property_key"] = json!(bits);
+                    }
+                    told
+                };
+                json!({"type": "subscribe_trigger", "trigger": parameters.iter().map(told).collect::<Vec<_>>()})
+            }
+            Self::Get(entity, number, _) => invoke(entity, CONFIGURATION, "get", &json!([number])),
+            Self::Set(entity, settings, _) => {
+                let settings: Vec<_> = settings.iter().flatten().map(Setting::for_bulk).collect();
+                invoke(entity, CONFIGURATION, "setBulk", &json!([settings]))
             }
         }
     }
@@ -116,6 +151,8 @@ impl Call {
             Self::User => json!({"type": "auth/current_user"}),
             Self::WatchZwave => json!({"type": "subscribe_events", "event_type": wire::NOTIFIED}),
             Self::Code(call) => call.body(),
+            Self::Parameters(_, call) => call.body(),
+            Self::Unlisten(number) => json!({"type": "unsubscribe_events", "subscription": number}),
         }
     }
 }
@@ -130,6 +167,13 @@ fn service_with(domain: &str, service: &str, entity: &str, data: Value) -> Value
     call
 }
 
+/// Has a command class of a Z-Wave lock do something. Home Assistant passes on no answer; that it worked says that the hub
+/// behind it dealt with it.
+fn invoke(entity: &str, class: u32, method: &str, parameters: &Value) -> Value {
+    let data = json!({"command_class": class, "endpoint": 0, "method_name": method, "parameters": parameters});
+    service_with("zwave_js", "invoke_cc_api", entity, data)
+}
+
 impl Ask for Call {
     fn message(&self, number: u64) -> String {
         let mut message = self.body();
@@ -141,7 +185,8 @@ impl Ask for Call {
     fn limit(&self) -> Duration {
         match self {
             Self::Move(..) => Duration::from_secs(120),
-            Self::Update(..) => Duration::from_secs(10),
+            Self::Update(..) | Self::Parameters(_, ParameterCall::Get(..)) => Duration::from_secs(10),
+            Self::Parameters(_, ParameterCall::Set(..)) => Duration::from_secs(15),
             _ => Duration::from_secs(30),
         }
     }

@@ -1,27 +1,26 @@
-//! The instance and its locks as values, without socket and clock.
+//! The instance and its locks as values, without socket and clock; how it is a hub to the session is in `hub`.
+
+mod hub;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use thumbturn_core::codes::Slot;
-use thumbturn_core::commands::Command;
-use thumbturn_core::devices::Device;
+use thumbturn_core::devices::{About, Device};
 use thumbturn_core::ids::NativeId;
 use thumbturn_core::locks::Unavailable;
-use thumbturn_core::ports::{CodeSlots, NotWritten, Order, ReadId, Signal};
+use thumbturn_core::ports::{NotWritten, Signal};
 use thumbturn_core::time::Moment;
 
 use super::Outbox;
-use super::call::{Call, CodeCall, FIRST};
-use super::codes::{Codes, Keypad, SlotsTold};
+use super::call::{Call, ParameterCall};
+use super::codes::{Keypad, SlotsTold};
 use super::entity::{Changes, Entity};
 use super::lock::Lock;
 use super::roster::{Found, Told, is_bare, shortened};
-use super::wire::{
-    self, DeviceEntry, Diff, Entry, Envelope, Event, Fault, Full, Notified, RegistryChange, User, is_lock,
-};
-use crate::websocket::{Hub, Line};
+use super::wire::{self, DeviceEntry, Diff, Entry, Event, Fault, Full, Notified, RegistryChange, is_lock};
 use crate::zwave_js::notification::Told as Notification;
+use crate::zwave_js::wire::ValueEntry;
 
 /// How many locks one instance may have.
 const MOST_LOCKS: usize = 4096;
@@ -34,9 +33,6 @@ const LIST_AGAIN: Duration = Duration::from_secs(5);
 
 /// How long to wait between two lists while the registries change: a large instance has many entities.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
-
-/// What is said of a command that is about something else than the bolt.
-const NO_WORDS: &str = "Over Home Assistant a lock can be locked and unlocked.";
 
 /// A message that was understood.
 pub(super) enum Heard {
@@ -58,6 +54,8 @@ pub(super) enum Reply {
     User(bool),
     /// What was asked to be heard is told under this number.
     Listening(u64),
+    /// The configuration parameters of a lock.
+    Parameters(Vec<ValueEntry>),
 }
 
 /// See the module.
@@ -66,6 +64,8 @@ pub(super) struct Home {
     vouched: BTreeSet<String>,
     /// The locks of earlier sessions.
     known: BTreeSet<NativeId>,
+    /// Those of them that could be told when to lock themselves.
+    had_auto_lock: BTreeSet<NativeId>,
     entities: HashMap<String, Entity>,
     entries: Option<Vec<Entry>>,
     devices: Option<Vec<DeviceEntry>>,
@@ -107,9 +107,11 @@ impl Home {
     /// An instance of which nothing was heard yet; `known` are the devices of earlier sessions.
     pub(super) fn new(known: &[Device], vouched: BTreeSet<String>) -> Self {
         let still_there = known.iter().filter(|device| !device.state.reach.is_removed());
+        let had_auto_lock = still_there.clone().filter(|device| device.about.can_configure_auto_lock);
         Self {
             vouched,
             known: still_there.map(|device| device.about.native.clone()).collect(),
+            had_auto_lock: had_auto_lock.map(|device| device.about.native.clone()).collect(),
             entities: HashMap::new(),
             entries: None,
             devices: None,
@@ -169,10 +171,17 @@ impl Home {
             }
             (Call::User, reply) => {
                 // Whoever cannot be asked is none.
-                self.is_admin = Some(matches!(reply, Ok(Reply::User(true))));
+                let is_admin = matches!(reply, Ok(Reply::User(true)));
+                self.is_admin = Some(is_admin);
                 self.watch_zwave(out);
+                self.locks.values_mut().for_each(|lock| lock.may_configure(is_admin, out));
             }
-            (Call::Update(_, _, None) | Call::Code(_), _) | (_, Ok(_)) => {}
+            (Call::Parameters(native, call), reply) => {
+                if let Some(lock) = self.locks.get_mut(native) {
+                    about_parameters(lock, call, reply, at, out);
+                }
+            }
+            (Call::Update(_, _, None) | Call::Code(_) | Call::Unlisten(_), _) | (_, Ok(_)) => {}
             (Call::Watch | Call::WatchEntries | Call::WatchDevices | Call::WatchZwave, Err(fault)) => {
                 tracing::warn!(?call, code = fault.code, "the Home Assistant does not tell what happens");
             }
@@ -234,8 +243,14 @@ impl Home {
             lock.describe(&name, about, nature, out);
             lock.hear(entity, Changes::default(), at, out);
         } else if self.locks.len() < MOST_LOCKS {
+            // Whether it still can be told when to lock itself is known later.
+            let had_auto_lock = matches!(keypad, Keypad::Zwave(_)) && self.had_auto_lock.contains(&native);
+            let about = About { can_configure_auto_lock: had_auto_lock, ..about };
             let mut lock = Lock::new(&name, keypad, about, nature);
             lock.introduce(entity, at, out);
+            if let Some(is_admin) = self.is_admin {
+                lock.may_configure(is_admin, out);
+            }
             self.locks.insert(native.clone(), lock);
         } else {
             tracing::warn!(entity = name, "a lock is left out: the Home Assistant has too many");
@@ -294,6 +309,11 @@ impl Home {
         }
         if let Some(slot) = &event.slot {
             self.slots.hear(slot);
+        }
+        if let Some(told) = &event.parameter
+            && let Some(lock) = self.locks.values_mut().find(|lock| lock.keypad == Keypad::Zwave(told.device.clone()))
+        {
+            lock.parameter(told, at, out);
         }
         if let Some(notified) = &event.notified {
             self.notified(notified, at, out);
@@ -396,102 +416,27 @@ impl Home {
     }
 }
 
-impl Hub for Home {
-    type Ask = Call;
-    type Heard = Heard;
-
-    fn read(text: &str, take: impl FnOnce(u64) -> Option<Call>) -> Option<Heard> {
-        let envelope: Envelope<'_> = serde_json::from_str(text).ok()?;
-        if envelope.kind == "event" {
-            return wire::event(envelope.event?.get()).map(Heard::Event);
+/// What came of something that was asked about the parameters of a lock.
+fn about_parameters(
+    lock: &mut Lock,
+    call: &ParameterCall,
+    reply: Result<&Reply, &Fault>,
+    at: Moment,
+    out: &mut Outbox,
+) {
+    match (call, reply) {
+        (ParameterCall::List(_), Ok(Reply::Parameters(all))) => lock.listed_parameters(all, out),
+        (ParameterCall::List(_), _) => {}
+        (ParameterCall::Listen(.., attempt), reply) => {
+            let number = match reply {
+                Ok(Reply::Listening(number)) => Some(*number),
+                _ => None,
+            };
+            lock.listening(*attempt, number, at, out);
         }
-        let call = take(envelope.id?.checked_sub(FIRST)?)?;
-        if envelope.success != Some(true) {
-            return Some(Heard::Reply(call, Err(envelope.error.unwrap_or_default())));
-        }
-        let result = envelope.result.map_or("null", |result| result.get());
-        let reply = match call {
-            Call::Entries => wire::list(result).map(Reply::Entries),
-            Call::Devices => wire::list(result).map(Reply::Devices),
-            Call::User => serde_json::from_str(result).ok().map(|user: User| Reply::User(user.is_admin)),
-            Call::Code(CodeCall::Listen(..)) => envelope.id.map(Reply::Listening),
-            _ => Some(Reply::Done),
-        };
-        Some(Heard::Reply(call, reply.ok_or_else(Fault::default)))
-    }
-
-    fn list(&mut self, out: &mut Outbox) {
-        if !std::mem::replace(&mut self.lists.began, true) {
-            out.asks.extend([Call::User, Call::WatchEntries, Call::WatchDevices, Call::Watch]);
-        }
-        self.relist(out);
-    }
-
-    fn is_synced(&self) -> bool {
-        self.is_synced
-    }
-
-    fn hear(&mut self, heard: &Heard, at: Moment, out: &mut Outbox) {
-        match heard {
-            Heard::Reply(call, reply) => self.answered(call, reply.as_ref(), at, out),
-            Heard::Event(event) => self.happened(event, at, out),
-        }
-    }
-
-    fn unclaimed(&mut self, heard: &Heard, out: &mut Outbox) {
-        // Whoever wanted to hear it is gone.
-        if let Heard::Reply(Call::Code(CodeCall::Listen(..)), Ok(Reply::Listening(number))) = heard {
-            out.asks.push(Call::Code(CodeCall::Unlisten(*number)));
-        }
-    }
-
-    fn unanswered(&mut self, call: &Call, at: Moment, out: &mut Outbox) {
-        // What a command came to is long over for whoever asked.
-        if !matches!(call, Call::Move(..)) {
-            self.answered(call, Err(&Fault::default()), at, out);
-        }
-    }
-
-    fn command(&self, order: &Order) -> Result<Call, NotWritten> {
-        let lock = self.lock(&order.lock)?;
-        // Home Assistant would say that it worked.
-        if !lock.takes_commands() {
-            return Err(NotWritten::Unavailable(Unavailable::DeviceDisconnected));
-        }
-        match order.command {
-            Command::Move(to) => Ok(lock.move_to(order.attempt, to)),
-            Command::AutoLock(_) | Command::Simulate(_) => Err(NotWritten::Rejected(NO_WORDS.to_owned())),
-        }
-    }
-
-    fn commanded(&mut self, call: &Call, _at: Moment) {
-        if let Call::Move(native, ..) = call
-            && let Some(lock) = self.locks.get_mut(native)
-        {
-            lock.commanded();
-        }
-    }
-
-    fn codes(line: Line<Self>) -> Option<Box<dyn CodeSlots>> {
-        Some(Box::new(Codes(line)))
-    }
-
-    fn want_read(&mut self, native: &NativeId, read: ReadId, _now: Moment, out: &mut Outbox) -> Result<(), NotWritten> {
-        self.lock(native)?;
-        if let Some(lock) = self.locks.get_mut(native) {
-            lock.want_read(read, out);
-        }
-        Ok(())
-    }
-
-    fn wake_at(&self, _now: Moment) -> Option<Moment> {
-        self.locks.values().filter_map(Lock::wake_at).chain(self.lists.again_at).min_by_key(|at| at.steady)
-    }
-
-    fn tick(&mut self, now: Moment, out: &mut Outbox) {
-        self.locks.values_mut().for_each(|lock| lock.tick(now, out));
-        if self.lists.again_at.take_if(|at| now.reached(*at)).is_some() {
-            self.relist(out);
+        (ParameterCall::Get(.., attempt), reply) => lock.got_parameter(*attempt, reply.is_ok(), at),
+        (ParameterCall::Set(_, settings, attempt), reply) => {
+            lock.set_parameters(*attempt, *settings, reply.map(drop), at, out);
         }
     }
 }

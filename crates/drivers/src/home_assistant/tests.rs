@@ -1,5 +1,6 @@
 //! The instance as values: messages as they were captured from a real Home Assistant 2024.3.3.
 
+mod auto_lock;
 mod codes;
 
 use std::collections::BTreeSet;
@@ -158,6 +159,11 @@ impl Stage {
         let message = serde_json::from_str(&call.message(self.open.len() as u64)).unwrap();
         self.open.push(Some(call));
         Ok(message)
+    }
+
+    /// How something is said to the lock.
+    fn order(&self, command: Command) -> Result<Call, NotWritten> {
+        self.home.command(&Order { attempt: ATTEMPT, lock: NativeId("r1".to_owned()), command })
     }
 
     fn taken(&mut self) -> Outbox {

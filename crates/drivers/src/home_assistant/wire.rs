@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::zwave_js::auto_lock::{self, CONFIGURATION, Parameter};
 use crate::zwave_js::codes::USER_CODE;
 use crate::zwave_js::notification::{self, Told};
+use crate::zwave_js::wire::{Metadata, ValueEntry};
 
 /// Any message after the handshake.
 #[derive(Debug, Deserialize)]
@@ -79,6 +81,8 @@ pub(super) struct Event {
     pub(super) notified: Option<Notified>,
     /// What a Z-Wave lock reports of a slot.
     pub(super) slot: Option<SlotValue>,
+    /// What a Z-Wave lock reports of a configuration parameter.
+    pub(super) parameter: Option<ParameterValue>,
 }
 
 /// What a Z-Wave lock notifies of.
@@ -109,6 +113,39 @@ impl fmt::Debug for SlotValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SlotValue").field("property", &self.property).field("slot", &self.slot).finish_non_exhaustive()
     }
+}
+
+/// What a Z-Wave lock reports of a configuration parameter.
+#[derive(Debug)]
+pub(super) struct ParameterValue {
+    /// Its device.
+    pub(super) device: String,
+    pub(super) of: Parameter,
+    pub(super) value: Value,
+}
+
+/// The same as it is told.
+#[derive(Deserialize)]
+struct RawParameterValue {
+    device_id: String,
+    command_class: u32,
+    property: Value,
+    property_key: Option<Value>,
+    current_value_raw: Value,
+}
+
+/// A configuration parameter in the list of those of a lock.
+#[derive(Deserialize)]
+struct ListedParameter {
+    property: Value,
+    property_key: Option<Value>,
+    #[serde(default)]
+    endpoint: u32,
+    #[serde(default)]
+    configuration_value_type: Value,
+    #[serde(default)]
+    metadata: Metadata,
+    value: Option<Value>,
 }
 
 /// The event by which Home Assistant passes on what Z-Wave locks notify of.
@@ -212,6 +249,7 @@ pub(super) fn event(text: &str) -> Option<Event> {
     let trigger = raw.variables.and_then(|variables| variables.trigger);
     let slot = trigger.and_then(|trigger| serde_json::from_str::<SlotValue>(trigger.get()).ok());
     let slot = slot.filter(|slot| slot.command_class == USER_CODE);
+    let parameter = trigger.and_then(|trigger| reported(trigger.get()));
     let event = Event {
         added: raw.a.map(|added| relevant(&added)),
         changed: raw.c.map(|changed| relevant(&changed)).unwrap_or_default(),
@@ -219,9 +257,11 @@ pub(super) fn event(text: &str) -> Option<Event> {
         registry,
         notified,
         slot,
+        parameter,
     };
     let of_entities = event.added.is_some() || !event.changed.is_empty() || !event.removed.is_empty();
-    let of_others = event.registry.is_some() || event.notified.is_some() || event.slot.is_some();
+    let of_others =
+        event.registry.is_some() || event.notified.is_some() || event.slot.is_some() || event.parameter.is_some();
     (of_entities || of_others).then_some(event)
 }
 
@@ -230,6 +270,31 @@ fn notified(data: &str) -> Option<Notified> {
     let told = notification::read(&data);
     let device = data.get("device_id").and_then(Value::as_str)?.to_owned();
     (told != Told::Nothing).then_some(Notified { device, told })
+}
+
+fn reported(trigger: &str) -> Option<ParameterValue> {
+    let raw: RawParameterValue = serde_json::from_str(trigger).ok()?;
+    let of = auto_lock::parameter(raw.command_class, &raw.property, raw.property_key.as_ref())?;
+    Some(ParameterValue { device: raw.device_id, of, value: raw.current_value_raw })
+}
+
+/// Reads the configuration parameters of a Z-Wave lock. One that cannot be understood is left out. They are as Z-Wave JS tells
+/// them, but for the question whether other values may be entered than those that have names: the kind answers it.
+pub(super) fn parameters(text: &str) -> Option<Vec<ValueEntry>> {
+    let listed: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let entries = listed.into_values().filter_map(|listed| {
+        let listed: ListedParameter = serde_json::from_str(listed.get()).ok()?;
+        let is_free = listed.configuration_value_type.as_str() != Some("enumerated");
+        Some(ValueEntry {
+            command_class: CONFIGURATION,
+            endpoint: listed.endpoint,
+            property: listed.property,
+            property_key: listed.property_key,
+            value: listed.value,
+            metadata: Some(Metadata { allow_manual_entry: Value::Bool(is_free), ..listed.metadata }),
+        })
+    });
+    Some(entries.collect())
 }
 
 fn relevant<T: for<'de> Deserialize<'de>>(told: &HashMap<&str, &RawValue>) -> Vec<(String, T)> {

@@ -237,7 +237,7 @@ impl Call {
             }),
             Self::CheckAutoLock(node, ..) => poll(node, DOOR_LOCK, AUTO_RELOCK),
             Self::SetParameters(node, _, settings) => {
-                let settings: Vec<Value> = settings.iter().flatten().map(setting).collect();
+                let settings: Vec<Value> = settings.iter().flatten().map(Setting::for_bulk).collect();
                 invoke(node, CONFIGURATION, "setBulk", json!([settings]))
             }
             Self::CheckParameter(node, _, parameter) => {
@@ -275,14 +275,6 @@ impl Ask for Call {
             Self::Read(..) | Self::Look(_) | Self::Whereabouts(_) => Duration::from_secs(10),
         }
     }
-}
-
-fn setting(setting: &Setting) -> Value {
-    let mut value = json!({"parameter": setting.parameter.number, "value": setting.value});
-    if let Some(bits) = setting.parameter.bits {
-        value["bitMask"] = json!(bits);
-    }
-    value
 }
 
 fn poll(node: u32, class: u32, property: &str) -> Value {

@@ -17,7 +17,7 @@
 //! only the hub's word for that very node does. Nothing of a value or notification that may hold a code is logged or kept.
 
 mod answer;
-mod auto_lock;
+pub(crate) mod auto_lock;
 mod call;
 pub(crate) mod codes;
 mod config;
@@ -27,7 +27,7 @@ mod network;
 pub(crate) mod notification;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

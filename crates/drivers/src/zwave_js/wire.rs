@@ -139,28 +139,28 @@ pub(super) struct CommandClass {
 /// A value of a node, as the server remembers it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ValueEntry {
-    pub(super) command_class: u32,
+pub(crate) struct ValueEntry {
+    pub(crate) command_class: u32,
     #[serde(default)]
-    pub(super) endpoint: u32,
-    pub(super) property: Value,
-    pub(super) property_key: Option<Value>,
+    pub(crate) endpoint: u32,
+    pub(crate) property: Value,
+    pub(crate) property_key: Option<Value>,
     /// Missing where it is not known.
-    pub(super) value: Option<Value>,
-    pub(super) metadata: Option<Metadata>,
+    pub(crate) value: Option<Value>,
+    pub(crate) metadata: Option<Metadata>,
 }
 
 /// What the server says of a value, as far as it is about parameters. It is nobody's word but that of a database.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Metadata {
-    pub(super) label: Value,
-    pub(super) writeable: Value,
-    pub(super) unit: Value,
-    pub(super) min: Value,
-    pub(super) max: Value,
-    pub(super) states: Value,
-    pub(super) allow_manual_entry: Value,
+pub(crate) struct Metadata {
+    pub(crate) label: Value,
+    pub(crate) writeable: Value,
+    pub(crate) unit: Value,
+    pub(crate) min: Value,
+    pub(crate) max: Value,
+    pub(crate) states: Value,
+    pub(crate) allow_manual_entry: Value,
 }
 
 /// Something that happened.

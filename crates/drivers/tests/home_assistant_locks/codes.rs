@@ -60,14 +60,6 @@ async fn a_zwave_lock_that_hides_its_codes_proves_those_of_slots_that_were_empty
     assert_eq!(line.clear(1).await, Ok(Proof::ReadBack));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_zwave_lock_without_a_keypad_is_written_nothing() {
-    let site = Keypad::with(ZwaveLock { codes: None, ..lock() }).await;
-    let line = Line::to(&site).await;
-    assert!(matches!(line.set(1, PIN).await, Err(CodeFault::NotWritten(_))));
-    assert!(matches!(line.read(1).await, Err(CodeFault::Unknown(_))));
-}
-
 /// One lock of an integration of Home Assistant.
 struct One {
     locks: Locks,

@@ -39,7 +39,12 @@ pub(crate) async fn site() -> Keypad {
 
 impl Keypad {
     pub(crate) async fn with(lock: LockSpec) -> Self {
-        let network = Network::build(&[lock], &[]).await.unwrap();
+        Self::on(&[lock]).await
+    }
+
+    /// The same with several locks.
+    pub(crate) async fn on(all: &[LockSpec]) -> Self {
+        let network = Network::build(all, &[]).await.unwrap();
         let server = Server::on(&network).await.unwrap();
         let locks = Locks::with(&[]).await.unwrap();
         let hub = Hub::with_zwave(&locks, &server.url()).await.unwrap();

@@ -2,6 +2,8 @@
 //! locks that count what their bolts really did.
 
 #[cfg(test)]
+mod auto_lock;
+#[cfg(test)]
 mod conformance {
     thumbturn_conformance::promises!(crate::house::site);
 }

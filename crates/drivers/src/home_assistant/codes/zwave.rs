@@ -43,7 +43,7 @@ impl Drop for Ear<'_> {
         let line = self.slots.talk.line;
         line.look(|home| home.slots().end(&self.slots.device, self.slot));
         if let Some(number) = self.number {
-            line.send(Call::Code(CodeCall::Unlisten(number)));
+            line.send(Call::Unlisten(number));
         }
     }
 }

@@ -1,9 +1,11 @@
-//! One lock as a value: what its state tells (here), and what came of what was asked of it (`asked`).
+//! One lock as a value: what its state tells (here), what came of what was asked of it (`asked`), and when it locks itself
+//! (`auto_lock`).
 //!
 //! Home Assistant tells a state only when it changes. That it is gone for a moment happens with every reload, and is ridden
 //! over.
 
 mod asked;
+mod auto_lock;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use thumbturn_core::ports::{How, Said, Signal};
 use thumbturn_core::time::Moment;
 
 use self::asked::OpenRead;
+use self::auto_lock::Relock;
 use super::codes::Keypad;
 use super::entity::{Changes, Entity, Standing};
 use super::{Outbox, cause};
@@ -91,10 +94,14 @@ pub(super) struct Lock {
     batteries: BTreeMap<String, f64>,
     /// Whether the door stands open.
     door: Option<bool>,
+    /// When it locks itself.
+    relock: Relock,
 }
 
 impl Lock {
+    /// A lock of which nothing was told yet. What the registries do not tell is as `about` has it, until it is known better.
     pub(super) fn new(entity: &str, keypad: Keypad, about: About, nature: Nature) -> Self {
+        let relock = Relock::with(about.can_configure_auto_lock);
         Self {
             native: about.native.clone(),
             entity: entity.to_owned(),
@@ -112,6 +119,7 @@ impl Lock {
             look_at: None,
             batteries: BTreeMap::new(),
             door: None,
+            relock,
         }
     }
 
@@ -136,8 +144,9 @@ impl Lock {
     }
 
     /// What is known of the lock may have changed.
-    pub(super) fn describe(&mut self, entity: &str, about: About, nature: Nature, out: &mut Outbox) {
+    pub(super) fn describe(&mut self, entity: &str, mut about: About, nature: Nature, out: &mut Outbox) {
         entity.clone_into(&mut self.entity);
+        about.can_configure_auto_lock = self.relock.is_offered();
         if (&about, nature) != (&self.about, self.nature) {
             (self.about, self.nature) = (about, nature);
             out.tell(self.discovered());
@@ -175,12 +184,14 @@ impl Lock {
     /// Its entity is not there, or says that the lock is not.
     pub(super) fn lost(&mut self, at: Moment) {
         self.standing = Standing::Away;
+        self.relock.lost();
         self.unsure_since = None;
         self.away_since.get_or_insert(at);
     }
 
     fn back(&mut self, out: &mut Outbox) {
         self.away_since = None;
+        self.ask_parameters(out);
         self.reach(true, out);
     }
 
@@ -285,7 +296,7 @@ impl Lock {
         let unsure = self.unsure_since.map(|since| since.after(UNSURE));
         let guess = self.guessed_at.map(|at| at.after(GUESS_STANDS));
         let reads = self.reads.iter().filter_map(|read| read.again_at);
-        let due = [away, unsure, guess, self.look_at].into_iter().flatten().chain(reads);
+        let due = [away, unsure, guess, self.look_at, self.relock.wake_at()].into_iter().flatten().chain(reads);
         due.min_by_key(|at| at.steady).map(Moment::steadily)
     }
 
@@ -305,5 +316,6 @@ impl Lock {
             out.said(&self.native, said, How::Remembered, now, None);
         }
         self.ask_again(now, out);
+        self.ask_parameters_again(now, out);
     }
 }

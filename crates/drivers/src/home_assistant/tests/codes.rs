@@ -100,5 +100,5 @@ fn whoever_no_longer_listens_is_told_nothing_more() {
     stage.open.push(Some(Call::Code(CodeCall::Listen("lock.front".to_owned(), Slot(3)))));
     stage.answer(|call| matches!(call, Call::Code(_)), json!({"success": true, "result": null}));
     let number = stage.open.len() as u64 - 2 + FIRST;
-    assert_eq!(stage.open.last(), Some(&Some(Call::Code(CodeCall::Unlisten(number)))));
+    assert_eq!(stage.open.last(), Some(&Some(Call::Unlisten(number))));
 }

@@ -21,9 +21,8 @@ use thumbturn_core::ports::{How, Said, Signal};
 use thumbturn_core::time::Moment;
 
 use self::about::{about, classes};
-use self::auto_lock::Settings;
 use self::codes::Codes;
-use super::auto_lock::{Way, parameter};
+use super::auto_lock::{Settings, Way, parameter};
 use super::call::{AUTO_RELOCK, Call, Class, DOOR_LOCK, LOCK, Target, auto_lock};
 use super::codes::USER_CODE;
 use super::notification::{self, Told};

@@ -3,18 +3,23 @@
 //! With Door Lock version 4 that is a value of the class. Most locks keep it among their configuration parameters. Those have
 //! numbers and no meaning; what they mean, the hub's database of devices says by labels that people wrote. So only labels are
 //! taken that are known to mean this, with the values that belong to them: a switch and a time in seconds, or a time alone
-//! where 0 is *off*. A lock of which two parameters look like the same one has none.
+//! where 0 is *off*. A lock of which two parameters look like the same one has none. What such a lock tells, and makes of a
+//! command, is in `settings`.
+
+mod settings;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thumbturn_core::commands::AutoLock;
 
 use super::call::{AUTO_RELOCK, DOOR_LOCK};
 use super::wire::{Metadata, ValueEntry};
 
+pub(crate) use self::settings::{Checked, Settings};
+
 /// The number of the command class Configuration.
-pub(super) const CONFIGURATION: u32 = 112;
+pub(crate) const CONFIGURATION: u32 = 112;
 
 /// What a switch is called, without what `plain` takes away.
 const SWITCHES: [&str; 4] = ["auto lock", "auto relock", "auto relock on/off", "auto relock door"];
@@ -36,7 +41,7 @@ pub(super) enum Way {
 
 /// The parameters of a lock that are about this.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     /// What switches it off and on; where there is none, a time of 0 is off.
     switch: Option<Switch>,
     time: Time,
@@ -44,16 +49,27 @@ pub(super) struct Parameters {
 
 /// A configuration parameter, or some of its bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Parameter {
-    pub(super) number: u32,
-    pub(super) bits: Option<u32>,
+pub(crate) struct Parameter {
+    pub(crate) number: u32,
+    pub(crate) bits: Option<u32>,
 }
 
 /// A parameter and what it is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) parameter: Parameter,
-    pub(super) value: u32,
+pub(crate) struct Setting {
+    pub(crate) parameter: Parameter,
+    pub(crate) value: u32,
+}
+
+impl Setting {
+    /// As `setBulk` of the command class takes it.
+    pub(crate) fn for_bulk(&self) -> Value {
+        let mut value = json!({"parameter": self.parameter.number, "value": self.value});
+        if let Some(bits) = self.parameter.bits {
+            value["bitMask"] = json!(bits);
+        }
+        value
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,18 +94,27 @@ enum Takes {
 impl Way {
     /// That of a lock with these values; `None` where it has none that is known.
     pub(super) fn of(values: &[ValueEntry]) -> Option<Self> {
-        let whole = || values.iter().filter(|entry| entry.endpoint == 0);
         let is_door_lock =
             |entry: &ValueEntry| entry.command_class == DOOR_LOCK && entry.property.as_str() == Some(AUTO_RELOCK);
-        if whole().any(is_door_lock) {
+        if whole(values).any(is_door_lock) {
             return Some(Self::DoorLock);
         }
-        let parameters: Vec<_> = whole().filter_map(Found::of).collect();
-        Parameters::of(&parameters).map(Self::Parameters)
+        Parameters::among(values).map(Self::Parameters)
     }
 }
 
+/// The values of a node as a whole.
+fn whole(values: &[ValueEntry]) -> impl Iterator<Item = &ValueEntry> {
+    values.iter().filter(|entry| entry.endpoint == 0)
+}
+
 impl Parameters {
+    /// Those among the values of a lock; `None` where there are none that are clearly meant.
+    pub(crate) fn among(values: &[ValueEntry]) -> Option<Self> {
+        let found: Vec<_> = whole(values).filter_map(Found::of).collect();
+        Self::of(&found)
+    }
+
     fn of(found: &[Found<'_>]) -> Option<Self> {
         let switch = only(found.iter().filter_map(Found::switch))?;
         if switch.is_some() {
@@ -104,7 +129,7 @@ impl Parameters {
     ///
     /// # Errors
     /// What the lock takes instead, in a sentence.
-    pub(super) fn settings(&self, to: AutoLock) -> Result<[Option<Setting>; 2], String> {
+    pub(crate) fn settings(&self, to: AutoLock) -> Result<[Option<Setting>; 2], String> {
         let time = |value| Setting { parameter: self.time.parameter, value };
         match (to, self.switch) {
             (AutoLock::Off, None) => Ok([Some(time(0)), None]),
@@ -118,7 +143,7 @@ impl Parameters {
     }
 
     /// When the lock locks itself, from what it told of its parameters; `None` if that does not say.
-    pub(super) fn told(&self, told: &BTreeMap<Parameter, u32>) -> Option<AutoLock> {
+    pub(crate) fn told(&self, told: &BTreeMap<Parameter, u32>) -> Option<AutoLock> {
         let time = told.get(&self.time.parameter).copied();
         let Some(switch) = self.switch else {
             return time.map(|time| if time == 0 { AutoLock::Off } else { AutoLock::After(time) });
@@ -130,9 +155,14 @@ impl Parameters {
         }
     }
 
+    /// All of these.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Parameter> {
+        self.switch.map(|switch| switch.parameter).into_iter().chain([self.time.parameter])
+    }
+
     /// Whether a parameter is one of these.
-    pub(super) fn has(&self, parameter: Parameter) -> bool {
-        self.time.parameter == parameter || self.switch.is_some_and(|switch| switch.parameter == parameter)
+    pub(crate) fn has(&self, parameter: Parameter) -> bool {
+        self.all().any(|ours| ours == parameter)
     }
 }
 
@@ -232,7 +262,7 @@ fn only<T>(mut found: impl Iterator<Item = T>) -> Option<Option<T>> {
 }
 
 /// The parameter that a value is.
-pub(super) fn parameter(class: u32, property: &Value, key: Option<&Value>) -> Option<Parameter> {
+pub(crate) fn parameter(class: u32, property: &Value, key: Option<&Value>) -> Option<Parameter> {
     let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
     if class != CONFIGURATION {
         return None;
@@ -245,13 +275,13 @@ pub(super) fn parameter(class: u32, property: &Value, key: Option<&Value>) -> Op
 }
 
 /// A value of a parameter.
-pub(super) fn value(value: &Value) -> Option<u32> {
+fn value(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|value| u32::try_from(value).ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{from_value, json};
+    use serde_json::from_value;
 
     use super::*;
 
