@@ -12,7 +12,7 @@
 //! | `entity` | the state of one entity, as it is told by differences |
 //! | `home` | the instance as a value, without socket and clock |
 //! | `roster` | which entities are locks, and which belong to one |
-//! | `lock` | one lock as a value |
+//! | `lock` | one lock as a value; when a Z-Wave lock locks itself is in `lock/auto_lock` |
 //! | `habits` | what is known of integrations |
 //! | `cause` | what moved a bolt, where an integration tells |
 //! | `codes` | the code slots of locks of integrations that have services for them |

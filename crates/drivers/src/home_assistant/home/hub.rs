@@ -14,8 +14,8 @@ use crate::home_assistant::lock::Lock;
 use crate::home_assistant::wire::{self, Envelope, Fault, User};
 use crate::websocket::{Hub, Line};
 
-/// What is said of a command that no lock there knows.
-const NO_WORDS: &str = "Over Home Assistant a lock can be locked and unlocked.";
+/// What is said of a command that is neither about the bolt nor the auto-lock.
+const NO_WORDS: &str = "Over Home Assistant a lock can be locked and unlocked, and some told when to lock themselves.";
 
 impl Hub for Home {
     type Ask = Call;
