@@ -318,8 +318,7 @@ impl Batch<'_> {
     /// What other processes are told, if the batch is committed: channels and texts.
     pub(super) fn news(&self) -> Vec<[Value; 2]> {
         let Value::Text(writer) = self.writer else { return Vec::new() };
-        let told =
-            news::told((!self.is_alone).then_some(&**writer), self.waiting.iter().map(|waiting| &waiting.plan));
+        let told = news::told((!self.is_alone).then_some(&**writer), self.waiting.iter().map(|waiting| &waiting.plan));
         told.into_iter().map(|told| told.map(Value::from)).collect()
     }
 

@@ -27,7 +27,7 @@ use crate::attempts;
 use crate::statement::{Statement, Value};
 use crate::writer::{Answer, Waiting};
 
-/// Says which batch of which writer this is, as [`super::batch::MARK`]; divides by zero if the writer was ended.
+/// Says which batch of which writer this is, as the mark of `super::batch`; divides by zero if the writer was ended.
 const MARK: &str = "WITH marked AS (UPDATE writers SET batch = $2, \
      lease_until = CASE WHEN lease_until IS NOT NULL THEN clock_timestamp() + interval '5 s' END \
      WHERE id = $1 AND NOT ended RETURNING 1) SELECT 1 / COUNT(*)::INT FROM marked";
