@@ -20,7 +20,7 @@ use crate::home_assistant::call::{Call, ParameterCall};
 use crate::home_assistant::codes::Keypad;
 use crate::home_assistant::entity::Standing;
 use crate::home_assistant::wire::{Fault, ParameterValue};
-use crate::zwave_js::auto_lock::{Checked, Parameter, Parameters, Setting, Settings, parameter};
+use crate::zwave_js::auto_lock::{Checked, Parameter, Parameters, Setting, Settings, parameter, whole};
 use crate::zwave_js::wire::ValueEntry;
 
 /// How long after the answers of the service a lock's report may come: both are passed on, in no order.
@@ -110,7 +110,7 @@ impl Lock {
         self.relock.ours = Parameters::among(all);
         self.relock.had = false;
         self.redescribe(out);
-        for entry in all.iter().filter(|entry| entry.endpoint == 0) {
+        for entry in whole(all) {
             let (Some(ours), Some(of)) = (&self.relock.ours, of(entry)) else { continue };
             if let Some(now) = self.relock.settings.hear(ours, of, entry.value.as_ref()) {
                 out.tell(Signal::AutoLock(self.native.clone(), now));

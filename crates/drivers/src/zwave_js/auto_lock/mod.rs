@@ -104,7 +104,7 @@ impl Way {
 }
 
 /// The values of a node as a whole.
-fn whole(values: &[ValueEntry]) -> impl Iterator<Item = &ValueEntry> {
+pub(crate) fn whole(values: &[ValueEntry]) -> impl Iterator<Item = &ValueEntry> {
     values.iter().filter(|entry| entry.endpoint == 0)
 }
 

@@ -22,7 +22,7 @@ use thumbturn_core::time::Moment;
 
 use self::about::{about, classes};
 use self::codes::Codes;
-use super::auto_lock::{Settings, Way, parameter};
+use super::auto_lock::{Settings, Way, parameter, whole};
 use super::call::{AUTO_RELOCK, Call, Class, DOOR_LOCK, LOCK, Target, auto_lock};
 use super::codes::USER_CODE;
 use super::notification::{self, Told};
@@ -164,7 +164,7 @@ impl Lock {
     pub(super) fn introduce(&mut self, values: &[ValueEntry], at: Moment, out: &mut Outbox) {
         out.tell(Signal::Discovered { about: Box::new(self.about.clone()), traits: self.traits });
         out.tell(self.reach());
-        for entry in values.iter().filter(|entry| entry.endpoint == 0) {
+        for entry in whole(values) {
             if let Some(of) = parameter(entry.command_class, &entry.property, entry.property_key.as_ref()) {
                 self.parameter(of, entry.value.as_ref(), out);
             }
